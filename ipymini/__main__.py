@@ -1,0 +1,60 @@
+"""The command line: run a kernel, install the kernelspec, or help a person
+
+Every kernel starts here: nothing but `sys` is imported on the way to `kernel.main`, and no other kernel's option is an error."""
+
+import sys
+
+# a `random.py` beside the notebook must not be what we import; `kernel` puts the cwd back in front for user code
+if __name__ == "__main__" and not sys.flags.safe_path: del sys.path[0]
+
+usage = """\
+usage: python -m ipymini [-f FILE] [options]    run a kernel; Jupyter does this for you
+       python -m ipymini install [options]      add the kernel to a Jupyter elsewhere, see install --help
+
+ipymini runs Python for Jupyter's notebooks and consoles. `pip install` has made it known to the Jupyter of its own environment.
+
+  -f FILE                  connection file; one that is missing is made, with free ports. Without -f: one in Jupyter's runtime folder
+  -c CODE                  run CODE at the start
+  --profile NAME           take configuration and startup files from this IPython profile
+  --matplotlib [BACKEND]   set up matplotlib; --pylab [BACKEND] also imports its names and numpy's
+  --no-fd-capture          leave the output of subprocesses and C code where the kernel was started
+  --debug                  tell more on stderr
+  --Class.trait=VALUE      any IPython setting, as in --HistoryManager.hist_file=:memory:
+  -h, --help, --version    this text, or the version
+
+Options that no one here knows are ignored."""
+
+# options that take a word, and what IPython calls them; options that can do without, and what they then stand for
+trait = dict(f="f", c="InteractiveShellApp.code_to_run", profile="BaseIPythonApplication.profile",
+    matplotlib="InteractiveShellApp.matplotlib", pylab="InteractiveShellApp.pylab")
+bare = {"matplotlib": (trait["matplotlib"], "auto"), "pylab": (trait["pylab"], "auto"),
+    "debug": ("Application.log_level", "10"), "no-fd-capture": ("IPKernelApp.capture_fd_output", "False")}
+
+def parse(argv):
+    """The connection file that `argv` names, or None, and a dict of its other options, `{"Class.trait": "value"}`
+
+    An unknown option goes by its name without dashes, with True for a missing value. The last of a name wins. Stray words are dropped."""
+    opts,words = {},list(argv)
+    while words:
+        name,eq,val = words.pop(0).partition("=")
+        if not name.startswith("-"): continue
+        name = name.lstrip("-")
+        if not eq and name in trait and words and (name not in bare or words[0][:1] != "-"): eq,val = True,words.pop(0)
+        opts.update([(trait.get(name, name), val) if eq else bare.get(name, (name, True))])
+    return opts.pop("f", None), opts
+
+def main(argv):
+    if argv[:1] == ["install"]:
+        from . import install
+        return install.main(argv[1:])
+    if argv and not argv[0].startswith("-"): sys.exit(f"ipymini: no command {argv[0]!r}; python -m ipymini --help tells what there is")
+    file,opts = parse(argv)
+    if opts.keys() & {"h", "help"}: return print(usage)
+    if "version" in opts:
+        from . import __version__
+        return print("ipymini", __version__)
+    if file in (True, ""): sys.exit("ipymini: -f needs the name of a connection file")
+    from . import kernel
+    return kernel.main(file, opts)
+
+if __name__ == "__main__": sys.exit(main(sys.argv[1:]))

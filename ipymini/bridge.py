@@ -1,0 +1,286 @@
+"""Everything IPython: run, complete, inspect, history, configuration, pager, payloads.
+
+Two ports lead out, `publish(type, content)` and `ask(prompt, password)`; methods return reply contents and know no socket. Read `Bridge` first: how a cell
+runs, what it replies, the other requests; then the shell it drives and the application that configures it. IPython's own machinery does the work."""
+import asyncio, os, sys
+from IPython.core import page, payloadpage
+from IPython.core.application import BaseIPythonApplication
+from IPython.core.autocall import ZMQExitAutocall
+from IPython.core.compilerop import CachingCompiler
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.payload import PayloadManager
+from IPython.core.shellapp import InteractiveShellApp
+from traitlets import Any, Bool, Unicode, default
+
+from . import comms
+from .debugger import Debugger, cell_name
+from .output import DisplayHook, DisplayPublisher, Output
+
+environ = dict(TERM="xterm-color", CLICOLOR="1", FORCE_COLOR="1", CLICOLOR_FORCE="1", PAGER="cat", GIT_PAGER="cat")
+inline = "module://matplotlib_inline.backend_inline"
+
+
+def error_content(etype, value, traceback):
+    "An exception as a message tells it; one whose text cannot be had is told all the same"
+    try: text = str(value)
+    except Exception as e: text = f"<its text raised {type(e).__name__}>"
+    return dict(ename=etype.__name__, evalue=text, traceback=list(traceback))
+
+
+class Bridge:
+    "An IPython shell behind message contents; `options`: traits by `Class.trait`, and some options of IPython's command line"
+    def __init__(self, publish, ask, parent, options, file):
+        self.parent,self.exiting,self.saving,self.completer,self.dap = parent,False,None,None,None
+        os.environ.update(environ)
+        os.environ.setdefault("MPLBACKEND", inline)
+        self.app = IPKernelApp.instance(connection_file=file)
+        self.app.configure(options)
+        self.out = Output(publish, ask, parent, self.app.capture_fd_output)
+        self.manager = comms.bind(self.out.send, self)
+        self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, bridge=self)
+        ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
+        ip.display_trap.__enter__()
+        self.app.boot()
+
+    # -- execute
+
+    async def execute(self, msg):
+        "Run the cell in `msg` and tell how it went"
+        c,st,ip = msg["content"],msg.state,self.ip
+        silent = bool(c.get("silent"))
+        store = bool(c.get("store_history", True)) and not silent
+        try: res = await self.run(c["code"], store, silent, msg["metadata"].get("cellId"))
+        except BaseException as e:
+            ip.showtraceback()
+            error = e
+        else: error = res.error_before_exec or res.error_in_exec
+        ok = error is None
+        reply = dict(status="ok", user_expressions=ip.user_expressions(c.get("user_expressions") or {})) if ok else self.failed(msg, error)
+        if store: self.save_soon()
+        return dict(reply, execution_count=st["count"], payload=st["payload"])
+
+    async def run(self, code, store, silent, cell_id):
+        "IPython's result for `code`; top-level await runs on the loop we are on, unless %autoawait names another"
+        ip,exc,res = self.ip,None,None
+        try: cell = ip.transform_cell(code)
+        except Exception: cell,exc = code,sys.exc_info()
+        coro = ip.run_cell_async(code, store, silent, transformed_cell=cell, preprocessing_exc_tuple=exc, cell_id=cell_id)
+        foreign = ip.loop_runner is not ip.loop_runner_map["asyncio"][0] and ip.should_run_async(code, transformed_cell=cell, preprocessing_exc_tuple=exc)
+        try: res = ip.loop_runner(coro) if foreign else await coro
+        finally:
+            ip.events.trigger("post_execute")
+            if not silent: ip.events.trigger("post_run_cell", res)
+        return res
+
+    def begin(self, msg):
+        "Number the cell in `msg`: the next number for one that is stored, else the last; what execute_input shows"
+        c = msg["content"]
+        silent = bool(c.get("silent"))
+        store = bool(c.get("store_history", True)) and not silent and not c["code"].isspace() and c["code"] != ""
+        n = self.ip.number(store)
+        msg.state.update(count=n if store else n-1, number=n, stored=store, payload=[])
+        return n
+
+    def failed(self, msg, error):
+        "Reply content for `error`, with the traceback that was shown"
+        shown = msg.state.get("error")
+        if not shown or shown[0] is not error:
+            import traceback
+            shown = error,error_content(type(error), error, traceback.format_exception_only(error))
+        return dict(shown[1], status="error", user_expressions={})
+
+    def interrupted(self, msg):
+        "Show and return a KeyboardInterrupt that hit before or after the cell's own code"
+        error = KeyboardInterrupt()
+        self.ip._showtraceback(KeyboardInterrupt, error, ["KeyboardInterrupt"])
+        return dict(self.failed(msg, error), execution_count=msg.state["count"], payload=msg.state["payload"])
+
+    def save_soon(self):
+        "Write history a second from now, off the path of replies"
+        if self.saving or not self.ip.history_manager.save_flag: return
+        self.saving = asyncio.get_running_loop().call_later(1, self.save)
+
+    def save(self):
+        self.saving = None
+        if self.ip.history_manager.save_flag: self.ip.history_manager.save_flag.set()
+
+    # -- the other requests
+
+    def complete(self, code, pos, aside=False):
+        "Completions at `pos`, in code points; `aside`: from another thread than the user's code, so on a copy of the namespace"
+        from IPython.core.completer import provisionalcompleter, rectify_completions
+        pos = len(code) if pos is None else max(0, min(pos, len(code)))
+        completer = self.ip.Completer
+        if aside:
+            from copy import copy
+            completer = copy(completer)
+            completer.namespace = completer.global_namespace = dict(self.ip.user_ns)
+        with provisionalcompleter():
+            found = list(rectify_completions(code, completer.completions(code, pos)))
+        start,end = (found[0].start, found[0].end) if found else (pos, pos)
+        types = [dict(start=o.start, end=o.end, text=o.text, type=o.type, signature=o.signature) for o in found]
+        return dict(status="ok", matches=[o.text for o in found], cursor_start=start, cursor_end=end, metadata=dict(_jupyter_types_experimental=types))
+
+    def inspect(self, code, pos, detail=0, omit=()):
+        "What is known of the name at `pos`"
+        from IPython.utils.tokenutil import token_at_cursor
+        name = token_at_cursor(code, len(code) if pos is None else pos)
+        try: data = self.ip.object_inspect_mime(name, detail_level=detail, omit_sections=omit)
+        except KeyError: return dict(status="ok", found=False, data={}, metadata={})
+        if not self.ip.enable_html_pager: data.pop("text/html", None)
+        return dict(status="ok", found=True, data=data, metadata={})
+
+    def is_complete(self, code):
+        status,indent = self.ip.input_transformer_manager.check_complete(code)
+        return dict(status=status, indent=" "*(indent or 0)) if status == "incomplete" else dict(status=status)
+
+    def history(self, kind, c):
+        "Rows of history: tail, range or search"
+        hm,raw,output = self.ip.history_manager,bool(c.get("raw", True)),bool(c.get("output", False))
+        if kind == "tail": rows = hm.get_tail(c.get("n") or sys.maxsize, raw=raw, output=output, include_latest=True)
+        elif kind == "range": rows = hm.get_range(c.get("session") or 0, c.get("start") or 1, c.get("stop"), raw=raw, output=output)
+        elif kind == "search":
+            hm.writeout_cache()
+            rows = hm.search(c.get("pattern") or "*", raw=raw, output=output, n=c.get("n"), unique=bool(c.get("unique", False)))
+        else: rows = []
+        return dict(status="ok", history=list(rows))
+
+    def comm_info(self, target):
+        found = {k: dict(target_name=o.target_name) for k,o in list(self.manager.comms.items()) if target in (None, "", o.target_name)}
+        return dict(status="ok", comms=found)
+
+    async def comm(self, msg):
+        "Hand a comm message to its comm; a callback's error is shown by the `comm` package's log, on stderr"
+        try: getattr(self.manager, msg.type)(None, msg.ids, msg)
+        except KeyboardInterrupt: self.ip.showtraceback()
+
+    @property
+    def debugger(self):
+        if not self.dap: self.dap = Debugger(self.ip, self.out.publish)
+        return self.dap
+
+
+class Payloads(PayloadManager):
+    "Payloads of the request that writes them"
+    @property
+    def _payload(self):
+        msg = self.parent.bridge.parent.get()
+        return msg.state.setdefault("payload", []) if msg is not None else []
+
+    def clear_payload(self): self._payload.clear()
+
+
+class Compiler(CachingCompiler):
+    def get_code_name(self, raw_code, transformed_code, number): return cell_name(raw_code)
+
+
+class ZMQInteractiveShell(InteractiveShell):
+    "IPython's shell with a frontend in place of a terminal"
+    bridge,kernel = Any(),Any()
+    displayhook_class,display_pub_class,compiler_class = DisplayHook,DisplayPublisher,Compiler
+    keepkernel_on_exit = None
+
+    @default("banner1")
+    def _banner(self): return ""
+
+    @default("exiter")
+    def _exiter(self): return ZMQExitAutocall(self)
+
+    counter = 1  # the next cell's number
+
+    def init_display_pub(self):
+        super().init_display_pub()
+        self.display_pub.out = self.bridge.out
+
+    def init_displayhook(self):
+        super().init_displayhook()
+        self.displayhook.out = self.bridge.out
+
+    def init_payload(self):
+        self.payload_manager = Payloads(parent=self)
+        self.configurables.append(self.payload_manager)
+
+    def init_hooks(self):
+        super().init_hooks()
+        self.set_hook("show_in_pager", page.as_hook(payloadpage.page), 99)
+
+    def number(self, store):
+        "The number of a cell that begins now; with `store` it is used up"
+        n = self.counter
+        if store: self.counter = n+1
+        return n
+
+    @property
+    def execution_count(self):
+        "The next cell's number; in a cell, the one that follows it"
+        return self.state.get("number", self.counter)
+
+    @execution_count.setter
+    def execution_count(self, n):
+        self.counter = max(n, self.counter) if n > self.execution_count else n
+        if "number" in self.state: self.state["number"] = n
+
+    @property
+    def state(self):
+        msg = self.bridge.parent.get()
+        return msg.state if msg is not None else {}
+
+    def _showtraceback(self, etype, evalue, stb):
+        content = error_content(etype, evalue, stb)
+        self.state["error"],self._last_traceback = (evalue, content),stb
+        self.bridge.out.send("error", content)
+
+    def show_usage_error(self, exc): self._showtraceback(type(exc), exc, [f"UsageError: {exc}"])
+
+    def showtraceback(self, exc_tuple=None, *args, **kw):
+        try: etype,value,tb = self._get_exc_info(exc_tuple)
+        except ValueError: value = None
+        if not grouped(value): return super().showtraceback(exc_tuple, *args, **kw)
+        import traceback
+        self._showtraceback(etype, value, [s.rstrip("\n") for s in traceback.format_exception(etype, value, tb)])
+
+    def set_next_input(self, s, replace=False): self.payload_manager.write_payload(dict(source="set_next_input", text=s, replace=replace))
+
+    def ask_exit(self):
+        self.payload_manager.write_payload(dict(source="ask_exit", keepkernel=bool(self.keepkernel_on_exit)))
+        self.bridge.exiting = not self.keepkernel_on_exit
+
+    def enable_gui(self, gui=None): pass
+
+    def get_parent(self): return self.bridge.parent.get() or {}
+
+    def set_parent(self, parent): self.bridge.parent.set(type(self.get_parent()).of(parent) if self.get_parent() else None)
+
+    @property
+    def parent_header(self): return self.get_parent().get("header", {})
+
+
+def grouped(e):
+    "True if IPython has no format of its own for `e`: an ExceptionGroup is in it"
+    while e is not None and not isinstance(e, BaseExceptionGroup): e = e.__context__
+    return e is not None
+
+
+class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
+    "IPython's application: configuration files, profile, extensions, startup code"
+    name = "ipython-kernel"
+    connection_file = Unicode()
+    capture_fd_output = Bool(True, help="show what child processes and C code write").tag(config=True)
+
+    def configure(self, options):
+        "Load configuration: files first, then `options`, which win"
+        argv = [f"--{k}={v}" for k,v in options.items() if "." in k or k in ("profile", "matplotlib", "pylab")]
+        self.initialize(argv)
+        self.config.IPKernelApp.connection_file = self.connection_file
+        hm = self.config.HistoryManager
+        if "db_cache_size" not in hm: hm.db_cache_size = 10**6  # `Bridge.save_soon` decides when to write
+
+    def boot(self):
+        "What IPython does before the first cell"
+        self.init_path()
+        self.init_gui_pylab()
+        self.init_extensions()
+        self.init_code()
+
+
+ZMQInteractiveShell.__module__ = "ipykernel.zmqshell"  # plotly, pandas and rich look at these names

@@ -1,0 +1,406 @@
+"""The protocol: who handles a message, what is answered, in what order; start, stop, signals. Knows neither zmq nor IPython.
+
+Read it as the life of a request: `on_shell` and `on_control` (in), `serve` (busy, handler, reply, idle), the handlers and their table, `publish` (out);
+then the life of the kernel: `run`, `load`, `interrupt`, `stop`, `finish`. `Bridge` and `Subshell` are imported while the sockets answer already."""
+import atexit, gc, os, signal, sys, threading
+from contextlib import contextmanager
+from inspect import isawaitable
+from socket import socketpair
+from time import monotonic
+
+from . import __version__, system
+from .channels import Channel, Heartbeat, IOPub, Stdin, contexts
+from .wire import BadConnection, Wire, iso, parent, ports, read_connection, version, write_connection
+
+quick = {f"{s}_request" for s in "complete inspect is_complete history kernel_info comm_info".split()}  # answered beside a running cell
+patience = .05  # seconds a cell has run before they are
+grace = .2      # seconds that a cell has to end before the kernel ends without it
+piece = 2**18   # characters in one stream message
+switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
+
+
+class Kernel:
+    "One kernel process: sockets, subshells and what goes on between them. Raises: BadConnection"
+    def __init__(self, file, options):
+        self.file,self.options,self.made = file,options,not os.path.exists(file)
+        cfg = dict(transport="tcp", ip="127.0.0.1", key=os.urandom(16).hex(), signature_scheme="hmac-sha256", **dict.fromkeys(ports, 0)) if self.made \
+            else read_connection(file)
+        self.cfg,asked = cfg,dict(cfg)
+        self.wire = wire = Wire(cfg["key"].encode(), cfg["signature_scheme"])
+        self.ctx,self.hb_ctx = contexts()
+        self.shell = Channel("shell", wire, self.ctx, self.log, self.on_shell, self.died)
+        self.control = Channel("control", wire, self.ctx, self.log, self.on_control, self.died)
+        self.stdin = Stdin("stdin", wire, self.ctx, self.log, None, self.died)
+        self.iopub = IOPub("iopub", wire, self.ctx, self.log, None, self.died)
+        self.hb = Heartbeat("hb", wire, self.hb_ctx, self.log)
+        self.channels = [self.iopub, self.control, self.stdin, self.shell]
+        for ch in (*self.channels, self.hb): ch.bind(cfg, f"{ch.name}_port")
+        if self.made or cfg != asked: write_connection(file, cfg)
+        self.subs,self.main,self.side,self.bridge,self.loaded = {},None,None,None,threading.Event()
+        self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
+        self.status,self.stopping,self.finishing,self.ending,self.children = None,False,threading.Event(),threading.Lock(),[]
+        self.topic = f"kernel.{wire.session}."
+
+    # -- in
+
+    def on_shell(self, msg):
+        # on the shell thread
+        id = msg["header"].get("subshell_id")
+        if not self.subs: return self.on_early(msg)
+        sub = self.subs.get(id) if id is None or isinstance(id, str) else None
+        if not sub: return now(self.serve(self.shell, None, msg))
+        beside = msg.type in quick and (sub.msg or sub.q)
+        sub.put(msg)
+        if beside: self.aside().tell(self.overtake, sub, msg)
+
+    def on_early(self, msg):
+        "Before there is a shell only kernel_info is answered; the rest waits for `open`"
+        if msg.type == "kernel_info_request": now(self.serve(self.shell, None, msg))
+        else: self.early.append(msg)
+
+    def on_control(self, msg):
+        # on the control thread
+        now(self.serve(self.control, None, msg))
+
+    def aside(self):
+        "The subshell that answers what must not wait for a cell; it runs no user code"
+        if not self.side:
+            from .subshell import Subshell
+            self.side = Subshell(self.serve_shell, "aside", traced=False)
+            self.side.start()
+        return self.side
+
+    def overtake(self, sub, msg):
+        # on the side thread: take `msg` over once the cell before it has run for long enough
+        if not any(o is msg for o in list(sub.q)): return
+        wait = sub.since+patience-monotonic() if sub.msg else patience
+        if wait > 0: self.side.loop.call_later(wait, self.overtake, sub, msg)
+        elif sub.steal(msg): self.side.put((msg, sub))
+
+    # -- serve
+
+    async def serve_shell(self, sub, msg):
+        "Serve what came on the shell channel; a message that was overtaken comes with the subshell whose cell still runs"
+        msg,slow = msg if isinstance(msg, tuple) else (msg, None)
+        await self.serve(self.shell, sub, msg)
+        if slow: self.still_busy(slow)
+
+    async def serve(self, ch, sub, msg):
+        "Run the handler for `msg` and send the content it returns on `ch`"
+        with self.busy(msg):
+            try: res = await self.answer(ch, sub, msg)
+            except Exception as e: res = failure(e)
+            if res is not None and msg.type.endswith("_request"):
+                try: frames = self.reply(msg, res)
+                except Exception as e: frames = self.reply(msg, failure(e))
+                ch.send(frames)
+        if self.status is not None: self.control.fence(self.stop)
+
+    async def answer(self, ch, sub, msg):
+        f = (self.on_the_control if ch is self.control else self.on_the_shell).get(msg.type)
+        if not f: return self.log(f"{ch.name}: nobody handles {msg.type!r}")
+        if not sub and ch is self.shell and self.subs: raise UnknownSubshellError(f"no subshell {msg['header'].get('subshell_id')!r}; list_subshell_request tells which there are")
+        if ch is self.control: self.loaded.wait(30) if msg.type in needs_bridge else None
+        res = f(self, sub, msg)
+        return await res if isawaitable(res) else res
+
+    def reply(self, msg, res):
+        meta = dict(started=msg.state["started"], status=res["status"]) if "started" in msg.state else None
+        return self.wire.pack(msg.type.removesuffix("_request")+"_reply", res, msg, meta, ids=msg.ids)
+
+    @contextmanager
+    def busy(self, msg):
+        "Whatever is published inside answers `msg`, between its busy and its idle"
+        tok = parent.set(msg)
+        self.publish("status", dict(execution_state="busy"))
+        try: yield
+        finally:
+            with self.lock:
+                msg.state["ended"] = True
+                self.publish("status", dict(execution_state="idle"))
+            parent.reset(tok)
+
+    def still_busy(self, sub):
+        "Tell everybody that the cell of `sub` runs on, after the idle of a request that overtook it"
+        with self.lock:
+            msg = sub.msg
+            if msg and not callable(msg) and "ended" not in msg.state: self.publish("status", dict(execution_state="busy"), msg)
+
+    # -- handlers: (sub, msg) -> reply content; None sends no reply
+
+    async def execute(self, sub, msg):
+        c = msg["content"]
+        if sub.aborting: return dict(failure(Aborted("a cell before this one failed")), status="aborted", execution_count=self.bridge.ip.counter-1)
+        need(c, code=str)
+        msg.state["started"] = iso()
+        self.latest = msg
+        n = self.bridge.begin(msg)
+        if not c.get("silent"): self.publish("execute_input", dict(code=c["code"], execution_count=n))
+        try: res = await sub.user(self.bridge.execute(msg))
+        except KeyboardInterrupt: res = self.bridge.interrupted(msg)
+        self.bridge.out.drain()
+        if res["status"] == "error" and c.get("stop_on_error", True) and not c.get("silent"): self.abort(sub)
+        if self.bridge.exiting: self.leave(dict(status="ok", restart=False))
+        return res
+
+    def abort(self, sub):
+        "Refuse the execute requests that `sub` has received by now"
+        sub.aborting = True
+        def resume(): sub.aborting = False
+        self.shell.fence(lambda: sub.put(resume))
+
+    def complete(self, sub, msg):
+        c = need(msg["content"], code=str)
+        try: return self.bridge.complete(c["code"], whole(c, "cursor_pos"), aside=sub is not self.main)
+        except Exception as e:
+            self.log(f"completion failed: {e!r}")
+            pos = whole(c, "cursor_pos") or 0
+            return dict(status="ok", matches=[], cursor_start=pos, cursor_end=pos, metadata={})
+
+    def inspect(self, sub, msg):
+        c = need(msg["content"], code=str)
+        return self.bridge.inspect(c["code"], whole(c, "cursor_pos"), whole(c, "detail_level") or 0, tuple(c.get("omit_sections") or ()))
+
+    def is_complete(self, sub, msg): return self.bridge.is_complete(need(msg["content"], code=str)["code"])
+
+    def history(self, sub, msg): return self.bridge.history(msg["content"].get("hist_access_type"), msg["content"])
+
+    def comm_info(self, sub, msg): return self.bridge.comm_info(msg["content"].get("target_name"))
+
+    async def comm(self, sub, msg):
+        need(msg["content"], comm_id=str)
+        msg["content"].setdefault("data", {})
+        await sub.drive(self.bridge.comm(msg))
+        self.bridge.out.drain()
+
+    def kernel_info(self, sub, msg): return info
+
+    def connect(self, sub, msg): return dict({p: self.cfg[p] for p in ports}, status="ok")
+
+    def interrupt(self, sub, msg):
+        system.interrupt()
+        return dict(status="ok")
+
+    def shutdown(self, sub, msg): return self.leave(dict(status="ok", restart=bool(msg["content"].get("restart"))))
+
+    def leave(self, res):
+        "End once the message being served is answered; `res`: the shutdown_reply that everybody sees"
+        self.status = 0
+        self.publish("shutdown_reply", res)
+        return res
+
+    def usage(self, sub, msg): return dict(system.usage(), status="ok")
+
+    def debug(self, sub, msg): return self.bridge.debugger.request(msg["content"])
+
+    def create_subshell(self, sub, msg):
+        from .subshell import Subshell
+        id = os.urandom(16).hex()
+        self.subs[id] = Subshell(self.serve_shell, id)
+        self.subs[id].start()
+        return dict(status="ok", subshell_id=id)
+
+    def delete_subshell(self, sub, msg):
+        "Answer at once; what is queued gets an error, the cell that runs may end"
+        id = need(msg["content"], subshell_id=str)["subshell_id"]
+        gone = self.subs.pop(id, None)
+        if not gone: raise UnknownSubshellError(f"no subshell {id!r}; list_subshell_request tells which there are")
+        gone.stop()
+        for o in list(gone.q):
+            if not callable(o) and gone.steal(o): now(self.serve(self.shell, None, o))
+        return dict(status="ok")
+
+    def list_subshell(self, sub, msg): return dict(status="ok", subshell_id=[id for id in list(self.subs) if id])
+
+    shared = dict(kernel_info_request=kernel_info, complete_request=complete, inspect_request=inspect, is_complete_request=is_complete,
+        history_request=history, comm_info_request=comm_info, connect_request=connect, interrupt_request=interrupt, shutdown_request=shutdown)
+    on_the_shell = dict(shared, execute_request=execute, comm_open=comm, comm_msg=comm, comm_close=comm)
+    on_the_control = dict(shared, usage_request=usage, debug_request=debug, create_subshell_request=create_subshell,
+        delete_subshell_request=delete_subshell, list_subshell_request=list_subshell)
+
+    # -- out
+
+    def publish(self, type, content, msg=None, metadata=None, buffers=(), topic=None):
+        "Send `content` to everybody on behalf of `msg`, by default the request that this runs for; of nobody's, the newest cell"
+        msg = msg or parent.get() or self.latest
+        if type == "stream":
+            for part in pieces(content["text"]): self.iopub.text(content["name"], msg, part)
+        else: self.iopub.send(self.wire.pack(type, content, msg, metadata, buffers, [topic or topics.get(type) or f"{self.topic}{type}".encode()]))
+
+    def output(self, type, content, **kw):
+        "Publish what user code puts out: unlike ours, it waits while the readers are behind"
+        if type == "flush": return self.iopub.flush()
+        self.publish(type, content, **kw)
+        self.iopub.wait_for_room()
+
+    def ask(self, prompt, password):
+        msg = parent.get()
+        frames = self.wire.pack("input_request", dict(prompt=prompt, password=password), msg, ids=msg.ids)
+        return self.stdin.ask(msg, frames)
+
+    def log(self, text): system.log(f"ipymini: {text}\n")
+
+    # -- life
+
+    def run(self):
+        "Serve until told to stop"
+        sys.setswitchinterval(switch)
+        self.catch_signals()
+        self.watch_launcher()
+        for ch in (*self.channels, self.hb): ch.start()
+        self.publish("status", dict(execution_state="starting"))
+        self.load()
+        self.main.forever()
+        self.finish()
+
+    def catch_signals(self):
+        "SIGINT reaches user code here and, like the others, the control thread, which is there when the main thread is stuck"
+        r,w = socketpair()
+        for s in (r, w): s.setblocking(False)
+        self.signals = r,w
+        self.control.watch(r.fileno(), self.on_signals)
+        signal.set_wakeup_fd(w.fileno(), warn_on_full_buffer=False)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name): signal.signal(getattr(signal, name), self.on_signal)
+
+    def watch_launcher(self):
+        "End with the process that started us"
+        pid = os.environ.get("JPY_PARENT_PID", "")
+        if pid.isdigit() and int(pid) > 1: system.watch_process(int(pid), self.control, self.orphaned)
+        if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1": self.control.watch(0, lambda: os.read(0, 4096) or self.orphaned())
+
+    def orphaned(self):
+        # on the control thread
+        self.status = 1
+        self.stop()
+
+    def load(self):
+        "Import and start what runs code; the sockets answer meanwhile"
+        gc.disable()  # nothing of what is imported dies
+        from .subshell import Subshell
+        self.main = Subshell(self.serve_shell)
+        from .bridge import Bridge
+        if not sys.flags.safe_path: sys.path.insert(0, "")
+        self.bridge = Bridge(self.output, self.ask, parent, self.options, self.file)
+        gc.freeze()
+        gc.enable()
+        self.loaded.set()
+        self.shell.fence(self.open)
+
+    def open(self):
+        # on the shell thread
+        self.subs[None] = self.main
+        for msg in self.early: self.on_shell(msg)
+
+    def on_signal(self, num, frame):
+        # on the main thread, wherever user code or we happen to be
+        if num == signal.SIGINT and self.main and self.main.tid: self.main.interrupt(frame)
+
+    def on_signals(self):
+        # on the control thread
+        for num in set(self.signals[0].recv(64)):
+            if num == signal.SIGINT: self.interrupted()
+            else:
+                self.status = 128+num
+                self.stop()
+
+    def interrupted(self):
+        "Interrupt all but the main thread, which its signal handler does; the second time within 3 s tell where the cell is stuck"
+        frames = sys._current_frames()
+        for sub in list(self.subs.values()):
+            if sub is not self.main: sub.interrupt(frames.get(sub.tid))
+        self.stdin.interrupt(self.main.tid if self.main else None)
+        if self.bridge and self.bridge.dap: self.bridge.dap.interrupt()
+        msg = self.main.msg if self.main else None
+        (when,before),self.hit = self.hit,(monotonic(), msg)
+        if msg and msg is before and monotonic()-when < 3: self.publish("stream", dict(name="stderr", text=system.stacks()), msg)
+
+    def stop(self):
+        # on the control thread
+        if self.stopping: return
+        self.stopping = True
+        end = threading.Timer(2, os._exit, [self.status])  # whatever hangs below, we go
+        end.daemon = True
+        end.start()
+        self.children = system.children()
+        system.signal_all(self.children, signal.SIGTERM)
+        if self.main:
+            self.main.stop()
+            if self.main.msg: system.interrupt_main()
+        if not self.finishing.wait(grace): self.finish()
+
+    def died(self, ch, e):
+        # on the thread of `ch`; a kernel that lost a channel only looks alive
+        self.log(f"the {ch.name} channel died: {e!r}")
+        os._exit(1)
+
+    def finish(self):
+        "Run exit functions, let everything out, and go; on the main thread, or on the control thread when that hangs"
+        if not self.ending.acquire(blocking=False): threading.Event().wait()
+        self.finishing.set()
+        atexit._run_exitfuncs()
+        if self.bridge: self.bridge.out.drain()
+        system.reap(self.children)
+        for ch in self.channels: ch.stop()
+        for ch in self.channels:
+            if ch is not threading.current_thread(): ch.join(.5)
+        self.ctx.destroy(200)
+        if self.made: system.remove(self.file)
+        if self.cfg["transport"] == "ipc": system.remove(*(f"{self.cfg['ip']}-{self.cfg[p]}" for p in ports))
+        os._exit(self.status)
+
+
+class UnknownSubshellError(LookupError): "A request for a subshell that is not there"
+class Aborted(RuntimeError):             "A cell that was not run because one before it failed"
+
+
+def now(coro):
+    "Run `coro`, which waits for nothing, to its end"
+    try: coro.send(None)
+    except StopIteration: pass
+
+
+def failure(e):
+    "The content of an error reply for `e`"
+    return dict(status="error", ename=type(e).__name__, evalue=str(e), traceback=[f"{type(e).__name__}: {e}"], payload=[], user_expressions={})
+
+
+def need(c, **types):
+    "`c`, if it has a value of the given type under each name. Raises: ValueError"
+    for k,t in types.items():
+        if not isinstance(c.get(k), t): raise ValueError(f"the content needs {k!r}, a {t.__name__}" + (f", not {c[k]!r:.80}" if k in c else ""))
+    return c
+
+
+def whole(c, k):
+    "The integer `c[k]`, or None. Raises: ValueError"
+    return need(c, **{k: int})[k] if c.get(k) is not None else None
+
+
+def pieces(text):
+    "`text` in parts that a frontend can show one by one: cut behind a line if there is one, never inside an escape sequence"
+    while len(text) > piece:
+        i = text.rfind("\n", 0, piece)+1 or piece
+        if i == piece and (esc := text.rfind("\x1b", i-32, i)) > 0: i = esc
+        yield text[:i]
+        text = text[i:]
+    if text: yield text
+
+
+needs_bridge = {"debug_request", *quick} - {"kernel_info_request"}
+topics = dict(display_data=b"display_data", update_display_data=b"display_data", clear_output=b"display_data", debug_event=b"debug_event")
+pyversion = sys.version.split()[0]
+info = dict(status="ok", protocol_version=version, implementation="ipymini", implementation_version=__version__,
+    banner=f"Python {sys.version}\nipymini {__version__}, IPython in a small kernel. Type '?' for help.\n",
+    language_info=dict(name="python", version=pyversion, mimetype="text/x-python", file_extension=".py", pygments_lexer="ipython3",
+        codemirror_mode=dict(name="ipython", version=3), nbconvert_exporter="python"),
+    help_links=[dict(text="Python Reference", url=f"https://docs.python.org/{pyversion.rpartition('.')[0]}"),
+        dict(text="IPython Reference", url="https://ipython.readthedocs.io/")],
+    supported_features=["kernel subshells", "debugger"])
+
+
+def main(file, options):
+    "Run a kernel on the connection file `file`, made if it is missing; ends the process"
+    try: kernel = Kernel(file, options)
+    except BadConnection as e: sys.exit(f"ipymini: {e}")
+    kernel.run()

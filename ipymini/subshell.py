@@ -1,0 +1,143 @@
+"""Where code runs: a queue and an asyncio loop, on the main thread or on a thread of its own; interrupts and aborts.
+
+Imports nothing of ours: it is handed `serve`, the coroutine function that handles one message. Read `run` for the life of a queue, `user` and `drive` for
+user code, then `interrupt`. User code runs below the frame of `drive`, and only there: who interrupts looks for that frame instead of trusting a flag."""
+import asyncio, ctypes, os, signal, sys, threading
+from asyncio.base_events import BaseEventLoop
+from collections import deque
+from contextvars import Context, copy_context
+from time import monotonic
+from types import coroutine
+
+
+class Subshell:
+    "Runs one message after the other; `put`, `steal`, `abort`, `interrupt` and `stop` may be called from any thread"
+    def __init__(self, serve, id=None, traced=True):
+        self.serve,self.id,self.traced,self.q = serve,id,traced,deque()
+        self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds
+        self.wakeup,self.msg,self.task,self.tid = asyncio.Event(),None,None,None
+        self.aborting,self.pending,self.closing,self.asked,self.since = False,False,False,0,0
+
+    def start(self):
+        "Run on a thread of its own"
+        t = threading.Thread(target=self.forever, name=f"subshell {self.id}", daemon=True)
+        if not self.traced: t.pydev_do_not_trace = t.is_pydev_daemon_thread = True  # runs on while the debugger stops user threads
+        t.start()
+
+    def forever(self):
+        "Run on this thread until `stop`"
+        self.tid = threading.get_ident()
+        asyncio.set_event_loop(self.loop)
+        main = self.loop.create_task(self.run(), context=self.context)
+        while not self.closing:
+            try: self.loop.run_forever()
+            except KeyboardInterrupt: pass  # of a callback between cells, or of a cell's task, which asyncio passes on
+        main.cancel()
+
+    async def run(self):
+        while not self.closing:
+            while self.q: await self.handle()
+            self.pending = False
+            self.wakeup.clear()
+            if not self.q: await self.wakeup.wait()
+
+    async def handle(self):
+        try: o = self.q.popleft()
+        except IndexError: return  # stolen
+        if callable(o): return o()
+        self.msg,self.since = o,monotonic()
+        try: await self.serve(self, o)
+        finally: self.msg = None
+
+    def put(self, o):
+        "Queue `o`, a message or a function"
+        self.q.append(o)
+        self.tell(self.look)
+
+    def tell(self, f, *args):
+        "Call `f` on this subshell's thread as soon as its loop is free"
+        try: self.loop.call_soon_threadsafe(f, *args)
+        except RuntimeError: pass  # closed
+
+    def look(self):
+        "Something has come: wake `run`, or serve comm messages beside a cell that awaits, which may wait for just them"
+        self.wakeup.set()
+        if not self.task: return
+        for o in [o for o in list(self.q) if isinstance(o, dict) and o.type.startswith("comm_")]:
+            if self.steal(o): self.loop.create_task(self.serve(self, o), context=self.context.copy())
+
+    def steal(self, o):
+        "Take `o` out of the queue; False if somebody was faster"
+        try: self.q.remove(o)
+        except ValueError: return False
+        return True
+
+    def stop(self):
+        self.closing = True
+        self.tell(self.loop.stop)
+
+    async def user(self, coro):
+        "The result of `coro`, run as user code in a task of its own"
+        if self.pending: coro = interrupted(coro)
+        self.pending,self.asked = False,0
+        async def cell(): return await self.drive(coro)
+        self.task = self.loop.create_task(cell(), context=self.context)
+        try: return await self.task
+        finally: self.task = None
+
+    @coroutine
+    def drive(self, coro):
+        "Run `coro`; the cancellation that `interrupt` asks for reaches it as KeyboardInterrupt"
+        exc,pid = None,os.getpid()
+        while True:
+            try: fut = coro.throw(exc) if exc else coro.send(None)
+            except StopIteration as e: return e.value
+            finally:
+                if os.getpid() != pid: leave_child()
+            try: exc = yield fut
+            except asyncio.CancelledError as e: exc = KeyboardInterrupt() if self.uncancel() else e
+            except BaseException as e: exc = e
+
+    def uncancel(self):
+        "True if it was `interrupt` that cancelled the task"
+        asked,self.asked = self.asked,0
+        for _ in range(asked): self.task.uncancel()
+        return asked
+
+    def interrupt(self, frame):
+        """Raise KeyboardInterrupt in the user code of this subshell, of which `frame` is the innermost one
+
+        Raises it right here when called by a signal handler on the subshell's thread. Between cells it hits the next one that is queued, else nothing."""
+        here = threading.get_ident() == self.tid
+        if frame and frame.f_code is drive_code: return signal.raise_signal(signal.SIGINT) if here else None  # on its way in or out: again in a moment
+        if below(frame, drive_code) or stray(frame, self.asked or not self.task):
+            if here: raise KeyboardInterrupt
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.tid), ctypes.py_object(KeyboardInterrupt))
+        elif self.task:
+            self.asked += 1
+            self.tell(self.task.cancel)
+        elif self.msg or self.q: self.pending = True
+
+
+drive_code,once_code,call_code = Subshell.drive.__code__,BaseEventLoop._run_once.__code__,asyncio.Handle._run.__code__
+
+def below(frame, code):
+    "True if `frame` was called, however far up, by a frame of `code`"
+    while frame and frame.f_code is not code: frame = frame.f_back
+    return frame is not None
+
+def stray(frame, allowed):
+    "True if `frame` belongs to a callback of the loop that is neither a cell nor ours"
+    inner = None
+    while frame and frame.f_code is not call_code: inner,frame = frame,frame.f_back
+    return bool(allowed and frame and inner and not inner.f_globals.get("__name__", "").startswith("ipymini."))
+
+def leave_child():
+    "End a forked child at the end of its cell: it has no business in our loop"
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+async def interrupted(coro):
+    coro.close()
+    raise KeyboardInterrupt

@@ -1,0 +1,173 @@
+"""What the operating system knows of us: the log, children, the launcher's life, resources. Standard library only.
+
+A call that only Linux has stands beside its fallback."""
+import os, signal, sys, threading, time
+
+try: log_fd = os.dup(2)  # before file descriptor 2 is captured: what we log must not become a cell's output
+except OSError: log_fd = os.open(os.devnull, os.O_WRONLY)
+
+
+def log(text):
+    try: os.write(log_fd, text.encode("utf8", "backslashreplace"))
+    except OSError: pass  # whoever read it has gone
+
+
+def interrupt():
+    "What Ctrl-C does: SIGINT for us and, if we lead a process group, for the children in it"
+    if os.name == "nt": return interrupt_main()
+    if os.getpgrp() == os.getpid(): os.killpg(os.getpid(), signal.SIGINT)
+    else: os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupt_main():
+    "Have the SIGINT handler run on the main thread, out of any system call"
+    if hasattr(signal, "pthread_kill"): signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:
+        import _thread
+        _thread.interrupt_main()
+
+
+def stacks():
+    "Where each thread that runs user code is, as text"
+    import traceback
+    names,parts = {t.ident: t for t in threading.enumerate()},[]
+    for id,frame in sys._current_frames().items():
+        t = names.get(id)
+        if getattr(t, "pydev_do_not_trace", False): continue
+        parts.append(f"\nThread {t.name if t else id}, most recent call last:\n" + "".join(traceback.format_stack(frame)))
+    return "\nStill running after an interrupt. Where each thread is:\n" + "".join(parts)
+
+
+def processes():
+    "pid, parent and process group of every process that can be seen"
+    if not os.path.isdir("/proc/self"):
+        import subprocess
+        out = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,pgid="], capture_output=True, text=True).stdout
+        return [tuple(map(int, line.split())) for line in out.splitlines()]
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as f: state,ppid,pgid = f.read().rpartition(")")[2].split()[:3]
+        except OSError: continue
+        if state != "Z": found.append((int(pid), int(ppid), int(pgid)))
+    return found
+
+
+def tree():
+    "Our descendants, with their process groups"
+    ps,found = processes(),{os.getpid(): os.getpgrp()}
+    while new := {pid: pgid for pid,ppid,pgid in ps if ppid in found and pid not in found}: found.update(new)
+    return found
+
+
+def children():
+    "Processes that end with us: our descendants, and all others of the group if we lead it, save those that left it for a group of their own"
+    if os.name == "nt": return []
+    me,group = os.getpid(),os.getpgrp()
+    mine = {pid for pid,pgid in tree().items() if pgid == group}
+    if me == group: mine |= {pid for pid,_,pgid in processes() if pgid == group}
+    return sorted(mine-{me})
+
+
+def signal_all(pids, num):
+    for pid in pids:
+        try: os.kill(pid, num)
+        except ProcessLookupError: pass
+
+
+def reap(pids, patience=1):
+    "Wait for `pids` to end; kill those that live on after `patience` seconds"
+    end = time.monotonic()+patience
+    while time.monotonic() < end and (alive := {p for p,*_ in processes()} & set(pids)): wait_for_one(alive, end)
+    if pids: signal_all({p for p,*_ in processes()} & set(pids), signal.SIGKILL)
+
+
+def wait_for_one(pids, end):
+    "Until one of `pids` ends, or the time `end`; without pidfd a hundredth of a second"
+    import select
+    try: fds = [os.pidfd_open(p) for p in pids]
+    except (AttributeError, OSError): return time.sleep(.01)
+    poll = select.poll()
+    for fd in fds: poll.register(fd, select.POLLIN)
+    poll.poll(max(0, end-time.monotonic())*1000)
+    for fd in fds: os.close(fd)
+
+
+def watch_process(pid, channel, f):
+    "Have `channel` call `f` when the process `pid` ends; one that cannot be seen, as across containers, is not watched"
+    try: return channel.watch(os.pidfd_open(pid), f)
+    except ProcessLookupError: return
+    except (AttributeError, OSError): pass
+    t = threading.Thread(target=wait_process, args=(pid, lambda: channel.fence(f)), name="launcher watch", daemon=True)
+    t.pydev_do_not_trace = t.is_pydev_daemon_thread = True
+    t.start()
+
+
+def wait_process(pid, f):
+    "Call `f` when `pid` has ended, looking once a second where no event tells"
+    if os.name == "nt":
+        import _winapi
+        try: _winapi.WaitForSingleObject(_winapi.OpenProcess(0x100000, False, pid), 0xffffffff)  # SYNCHRONIZE, for ever
+        except OSError: return
+        return f()
+    if not exists(pid): return
+    while exists(pid): time.sleep(1)
+    f()
+
+
+def exists(pid):
+    try: os.kill(pid, 0)
+    except ProcessLookupError: return False
+    except PermissionError: pass
+    return True
+
+
+def remove(*paths):
+    for p in paths:
+        try: os.remove(p)
+        except FileNotFoundError: pass
+
+
+last = {}  # CPU seconds by pid and of the host, when usage was asked for last
+
+def usage():
+    "What jupyter-resource-usage shows: CPU in percent and memory in bytes of us and our children, and of the host; all of it only from /proc"
+    import socket
+    res = dict(hostname=socket.gethostname(), pid=os.getpid(), cpu_count=os.cpu_count())
+    if not os.path.isdir("/proc/self"): return res
+    now,cpu,mem = time.monotonic(),{},0
+    for pid in tree():
+        try: cpu[pid],mem = cpu_seconds(pid), mem+memory(pid)
+        except OSError: continue
+    host,idle = host_cpu()
+    before = last.get("when")
+    if before:
+        res["kernel_cpu"] = round(100*sum(s-last["cpu"].get(pid, 0) for pid,s in cpu.items())/max(now-before, 1e-3), 1)
+        if host > last["host"]: res["host_cpu_percent"] = round(100*(1-(idle-last["idle"])/(host-last["host"])), 1)
+    last.update(when=now, cpu=cpu, host=host, idle=idle)
+    return dict(dict(kernel_cpu=0.0), **res, kernel_memory=mem, host_virtual_memory=host_memory())
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as f: return sum(map(int, f.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid):
+    "Proportional set size, else resident"
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as f: return next(int(l.split()[1])*1024 for l in f if l.startswith("Pss:"))
+    except (OSError, StopIteration):
+        with open(f"/proc/{pid}/statm") as f: return int(f.read().split()[1])*os.sysconf("SC_PAGE_SIZE")
+
+
+def host_cpu():
+    "Jiffies so far, in all and idle"
+    with open("/proc/stat") as f: t = list(map(int, f.readline().split()[1:9]))
+    return sum(t), t[3]+t[4]
+
+
+def host_memory():
+    with open("/proc/meminfo") as f: m = {k: int(v.split()[0])*1024 for k,v in (l.split(":") for l in f)}
+    total,free = m["MemTotal"], m.get("MemAvailable", m["MemFree"])
+    names = dict(free="MemFree", active="Active", inactive="Inactive", buffers="Buffers", cached="Cached", shared="Shmem", slab="Slab")
+    return dict(total=total, available=free, used=total-free, percent=round(100*(total-free)/total, 1), **{k: m.get(v, 0) for k,v in names.items()})

@@ -1,0 +1,138 @@
+"""A kernel process, and a client that plays the frontend: `kc.run(code)` is one cell, `kc.request(type, ...)` any request; both return a `Result`.
+
+The client is jupyter_client's; a test never loops over messages itself. Every wait has a deadline and says what it waited for."""
+import json, os, signal, subprocess, sys, time
+from pathlib import Path
+from queue import Empty
+from jupyter_client import BlockingKernelClient
+from jupyter_client.connect import write_connection_file
+from fastcore.basics import patch
+
+root = Path(__file__).resolve().parent.parent
+
+
+class Result:
+    "The reply to one request, and all that iopub published on its behalf, in order"
+    def __init__(self, id): self.id,self.reply,self.msgs = id,None,[]
+
+    types   = property(lambda self: [m["msg_type"] for m in self.msgs])
+    content = property(lambda self: self.reply["content"])
+    status  = property(lambda self: self.content["status"])
+    states  = property(lambda self: [c["execution_state"] for c in self.of("status")])
+    stdout  = property(lambda self: self.text("stdout"))
+    stderr  = property(lambda self: self.text("stderr"))
+    result  = property(lambda self: next((c["data"]["text/plain"] for c in self.of("execute_result")), None))
+    error   = property(lambda self: next(iter(self.of("error")), None))
+    idle    = property(lambda self: self.states[-1:] == ["idle"])
+
+    def of(self, type): return [m["content"] for m in self.msgs if m["msg_type"] == type]
+    def text(self, name): return "".join(c["text"] for c in self.of("stream") if c["name"] == name)
+    def __repr__(self): return f"Result({self.reply and self.content}, {[(m['msg_type'], m['content']) for m in self.msgs]})"
+
+
+def start(cwd=None, env=None, args=(), file=None, python=sys.executable, **kw):
+    "Start a kernel on a new connection file, or on `file`; a client that has been welcomed. `kc.proc` is the process, `kc.stop()` ends it"
+    if not file: file,_ = write_connection_file()
+    env = {**os.environ, "JPY_PARENT_PID": str(os.getpid()), **(env or {})}
+    env.pop("PYTEST_CURRENT_TEST", None)
+    proc = subprocess.Popen([python, "-m", "ipymini", "-f", file, *args], cwd=cwd, env=env, start_new_session=True, stdin=subprocess.DEVNULL, **kw)
+    kc = connect(file)
+    kc.proc,kc.file = proc,file
+    return kc
+
+
+def connect(file, welcome=True, timeout=20):
+    "A client of the kernel on `file`; it has seen the kernel's welcome, so it misses nothing from now on"
+    kc = BlockingKernelClient(connection_file=str(file))
+    kc.load_connection_file()
+    kc.start_channels(hb=False)
+    kc.others,kc.held = [],{}
+    if welcome:
+        msg = kc.get_iopub_msg(timeout=timeout)
+        assert msg["msg_type"] == "iopub_welcome", f"the first iopub message was {msg['msg_type']}"
+    return kc
+
+
+@patch
+def stop(self:BlockingKernelClient):
+    "End the kernel that `start` started, and this client"
+    if self.proc.poll() is None:
+        os.killpg(self.proc.pid, signal.SIGKILL)
+        self.proc.wait(10)
+    self.stop_channels()
+    if os.path.exists(self.file): os.remove(self.file)
+
+
+@patch
+def submit(self:BlockingKernelClient, type, content=None, channel="shell", metadata=None, buffers=None, subshell=None, **header):
+    "Send a request without waiting; its msg_id"
+    msg = self.session.msg(type, content or {}, metadata=metadata)
+    msg["header"].update(header)
+    if subshell: msg["header"]["subshell_id"] = subshell
+    self.session.send(getattr(self, f"{channel}_channel").socket, msg, buffers=buffers)
+    return msg["header"]["msg_id"]
+
+
+@patch
+def wait(self:BlockingKernelClient, id, channel="shell", reply=True, idle=True, until=None, timeout=20):
+    "The `Result` of the request `id`, once its reply and its idle are there, or `until(result)` is true"
+    res,end = self.held.setdefault(id, Result(id)),time.monotonic()+timeout
+    done = until or (lambda r: (not reply or r.reply) and (not idle or r.idle))
+    while not done(res):
+        left = end-time.monotonic()
+        if left <= 0: raise TimeoutError(f"{timeout} s passed: waited for {'a condition' if until else 'reply and idle'} of {id}, have {res}; others {self.others[-5:]}")
+        self.collect(channel, min(left, .02))
+    return res
+
+
+@patch
+def collect(self:BlockingKernelClient, channel, timeout):
+    "File what has come on iopub and `channel` under the request that it belongs to"
+    try:
+        while True:
+            m = self.get_iopub_msg(timeout=timeout)
+            p = m["parent_header"].get("msg_id")
+            if p: self.held.setdefault(p, Result(p)).msgs.append(m)
+            else: self.others.append(m)
+            timeout = 0
+    except Empty: pass
+    try:
+        while True:
+            m = getattr(self, f"get_{channel}_msg")(timeout=0)
+            p = m["parent_header"].get("msg_id")
+            self.held.setdefault(p, Result(p)).reply = m
+    except Empty: pass
+
+
+@patch
+def request(self:BlockingKernelClient, type, content=None, channel="shell", timeout=20, reply=None, **kw):
+    "Send a request and wait for its reply, if it is one that gets one, and its idle"
+    if reply is None: reply = type.endswith("_request")
+    return self.wait(self.submit(type, content, channel, **kw), channel, reply, timeout=timeout)
+
+
+@patch
+def cell(self:BlockingKernelClient, code, metadata=None, subshell=None, **kw):
+    "Send a cell without waiting; its msg_id"
+    content = {**dict(code=code, silent=False, store_history=True, user_expressions={}, allow_stdin=False, stop_on_error=True), **kw}
+    return self.submit("execute_request", content, metadata=metadata, subshell=subshell)
+
+
+@patch
+def run(self:BlockingKernelClient, code, timeout=20, **kw):
+    "Run a cell to its end"
+    return self.wait(self.cell(code, **kw), timeout=timeout)
+
+
+@patch
+def prompt(self:BlockingKernelClient, timeout=20):
+    "The next input_request"
+    try: return self.get_stdin_msg(timeout=timeout)
+    except Empty: raise TimeoutError(f"{timeout} s passed: waited for an input_request") from None
+
+
+@patch
+def interrupt(self:BlockingKernelClient, how="signal"):
+    "Interrupt the kernel by SIGINT to its process group or by an interrupt_request, whose Result comes back"
+    if how == "signal": return os.killpg(self.proc.pid, signal.SIGINT)
+    return self.request("interrupt_request", channel="control")
