@@ -7,6 +7,8 @@ import sys
 # a `random.py` beside the notebook must not be what we import; `kernel` puts the cwd back in front for user code
 if __name__ == "__main__" and not sys.flags.safe_path: del sys.path[0]
 
+import os  # that Python has loaded already
+
 usage = """\
 usage: python -m ipymini [-f FILE] [options]    run a kernel; Jupyter does this for you
        python -m ipymini install [options]      add the kernel to a Jupyter elsewhere, see install --help
@@ -54,6 +56,9 @@ def main(argv):
         from . import __version__
         return print("ipymini", __version__)
     if file in (True, ""): sys.exit("ipymini: -f needs the name of a connection file")
+    if not file or not (os.path.dirname(file) or os.path.exists(file)):
+        from . import install
+        file = install.runtime_file(file or f"kernel-{os.getpid()}.json")
     from . import kernel
     return kernel.main(file, opts)
 

@@ -37,7 +37,7 @@ class Bridge:
         self.app.configure(options)
         self.out = Output(publish, ask, parent, self.app.capture_fd_output)
         self.manager = comms.bind(self.out.send, self)
-        self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, bridge=self)
+        self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
         ip.display_trap.__enter__()
         self.app.boot()
@@ -269,8 +269,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
 
     def configure(self, options):
         "Load configuration: files first, then `options`, which win"
-        argv = [f"--{k}={v}" for k,v in options.items() if "." in k or k in ("profile", "matplotlib", "pylab")]
-        self.initialize(argv)
+        self.initialize([f"--{k}={v}" for k,v in options.items() if "." in k])
         self.config.IPKernelApp.connection_file = self.connection_file
         hm = self.config.HistoryManager
         if "db_cache_size" not in hm: hm.db_cache_size = 10**6  # `Bridge.save_soon` decides when to write

@@ -1,4 +1,4 @@
-"Write the kernelspec, for `python -m ipymini install`: the only user of jupyter_client and jupyter_core"
+"Where Jupyter keeps things: the kernelspec that `python -m ipymini install` writes, the runtime folder. The only user of jupyter_client and jupyter_core"
 
 import argparse, json, re, shutil, sys
 from pathlib import Path
@@ -6,6 +6,13 @@ from tempfile import TemporaryDirectory
 
 here = Path(__file__).parent
 resources = here/"kernelspec" if (here/"kernelspec").exists() else here.parent/"share/jupyter/kernels/ipymini"  # in a wheel, in a checkout
+
+def runtime_file(name):
+    "The path of the connection file `name` in Jupyter's runtime folder, which is made if need be"
+    from jupyter_core.paths import jupyter_runtime_dir
+    folder = Path(jupyter_runtime_dir())
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return str(folder/name)
 
 def arguments():
     p = argparse.ArgumentParser(prog="python -m ipymini install", description="""Make this Python a kernel of a Jupyter elsewhere: of your

@@ -5,7 +5,9 @@ user code, then `interrupt`. User code runs below the frame of `drive`, and only
 import asyncio, ctypes, os, signal, sys, threading
 from asyncio.base_events import BaseEventLoop
 from collections import deque
-from contextvars import Context, copy_context
+from contextvars import Context
+from functools import wraps
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from time import monotonic
 from types import coroutine
 
@@ -28,11 +30,13 @@ class Subshell:
         "Run on this thread until `stop`"
         self.tid = threading.get_ident()
         asyncio.set_event_loop(self.loop)
-        main = self.loop.create_task(self.run(), context=self.context)
+        self.loop.create_task(self.run(), context=self.context)
         while not self.closing:
             try: self.loop.run_forever()
             except KeyboardInterrupt: pass  # of a callback between cells, or of a cell's task, which asyncio passes on
-        main.cancel()
+        for t in (tasks := asyncio.all_tasks(self.loop)): t.cancel()
+        self.loop.run_until_complete(asyncio.wait(tasks))
+        self.loop.close()
 
     async def run(self):
         while not self.closing:
@@ -131,6 +135,30 @@ def stray(frame, allowed):
     inner = None
     while frame and frame.f_code is not call_code: inner,frame = frame,frame.f_back
     return bool(allowed and frame and inner and not inner.f_globals.get("__name__", "").startswith("ipymini."))
+
+def let_loops_nest():
+    "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever"
+    for cls,name in ((asyncio.Runner, "run"), (asyncio.Runner, "close"), (BaseEventLoop, "run_forever"), (BaseEventLoop, "run_until_complete")):
+        setattr(cls, name, aside(getattr(cls, name)))
+    asyncio.run = asyncio.runners.run = aside(asyncio.run)
+
+def aside(f):
+    "`f`, run while our loop is out of sight if a plain cell calls it"
+    @wraps(f)
+    def call(*args, **kw):
+        loop = asyncio._get_running_loop()
+        if not loop or not plain(sys._getframe(1)): return f(*args, **kw)
+        asyncio._set_running_loop(None)
+        try: return f(*args, **kw)
+        finally: asyncio._set_running_loop(loop)
+    return call
+
+def plain(frame):
+    "True if `frame` is called by a cell, without a coroutine of the user's in between"
+    while frame and frame.f_code is not drive_code:
+        if frame.f_code.co_flags & (CO_COROUTINE|CO_ASYNC_GENERATOR) and not frame.f_globals.get("__name__", "").startswith(("ipymini.", "IPython.core.")): return False
+        frame = frame.f_back
+    return frame is not None
 
 def leave_child():
     "End a forked child at the end of its cell: it has no business in our loop"
