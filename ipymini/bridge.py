@@ -1,6 +1,6 @@
 """Everything IPython: run, complete, inspect, history, configuration, pager, payloads.
 
-Two ports lead out, `publish(type, content)` and `ask(prompt, password)`; methods return reply contents and know no socket. Read `Bridge` first: how a cell
+`Output` is the only way out; methods return reply contents and know no socket. Read `Bridge` first: how a cell
 runs, what it replies, the other requests; then the shell it drives and the application that configures it. IPython's own machinery does the work."""
 import asyncio, os, sys
 from IPython.core import page, payloadpage
@@ -14,7 +14,7 @@ from traitlets import Any, Bool, Unicode, default
 
 from . import comms
 from .debugger import Debugger, cell_name
-from .output import DisplayHook, DisplayPublisher, Output
+from .output import DisplayHook, DisplayPublisher
 
 environ = dict(TERM="xterm-color", CLICOLOR="1", FORCE_COLOR="1", CLICOLOR_FORCE="1", PAGER="cat", GIT_PAGER="cat")
 inline = "module://matplotlib_inline.backend_inline"
@@ -29,18 +29,24 @@ def error_content(etype, value, traceback):
 
 class Bridge:
     "An IPython shell behind message contents; `options`: traits by `Class.trait`, and some options of IPython's command line"
-    def __init__(self, publish, ask, parent, options, file):
-        self.parent,self.exiting,self.saving,self.completer,self.dap = parent,False,None,None,None
+    def __init__(self, out, options, file):
+        self.out,self.parent,self.exiting,self.saving,self.dap = out,out.parent,False,None,None
         os.environ.update(environ)
         os.environ.setdefault("MPLBACKEND", inline)
         self.app = IPKernelApp.instance(connection_file=file)
         self.app.configure(options)
-        self.out = Output(publish, ask, parent, self.app.capture_fd_output)
-        self.manager = comms.bind(self.out.send, self)
+        out.start(self.app.capture_fd_output)
+        self.manager = comms.bind(out.send, self)
         self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
         ip.display_trap.__enter__()
-        self.app.boot()
+
+    def boot(self):
+        "What IPython does before the first cell"
+        self.app.init_path()
+        self.app.init_gui_pylab()
+        self.app.init_extensions()
+        self.app.init_code()
 
     # -- execute
 
@@ -273,13 +279,6 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
         self.config.IPKernelApp.connection_file = self.connection_file
         hm = self.config.HistoryManager
         if "db_cache_size" not in hm: hm.db_cache_size = 10**6  # `Bridge.save_soon` decides when to write
-
-    def boot(self):
-        "What IPython does before the first cell"
-        self.init_path()
-        self.init_gui_pylab()
-        self.init_extensions()
-        self.init_code()
 
 
 ZMQInteractiveShell.__module__ = "ipykernel.zmqshell"  # plotly, pandas and rich look at these names

@@ -222,15 +222,18 @@ class Kernel:
 
     def publish(self, type, content, msg=None, metadata=None, buffers=(), topic=None):
         "Send `content` to everybody on behalf of `msg`, by default the request that this runs for; of nobody's, the newest cell"
-        msg = msg or parent.get() or self.latest
-        if type == "stream":
-            for part in pieces(content["text"]): self.iopub.text(content["name"], msg, part)
-        else: self.iopub.send(self.wire.pack(type, content, msg, metadata, buffers, [topic or topics.get(type) or f"{self.topic}{type}".encode()]))
+        topic = topic or topics.get(type) or f"{self.topic}{type}".encode()
+        self.iopub.send(self.wire.pack(type, content, msg or parent.get() or self.latest, metadata, buffers, [topic]))
 
     def output(self, type, content, **kw):
         "Publish what user code puts out: unlike ours, it waits while the readers are behind"
-        if type == "flush": return self.iopub.flush()
         self.publish(type, content, **kw)
+        self.iopub.wait_for_room()
+
+    def write(self, name, text, msg=None):
+        "Put `text` on the stream `name`"
+        msg = msg or parent.get() or self.latest
+        for part in pieces(text) if len(text) > piece else (text,): self.iopub.text(name, msg, part)
         self.iopub.wait_for_room()
 
     def ask(self, prompt, password):
@@ -280,9 +283,13 @@ class Kernel:
         from .subshell import Subshell, let_loops_nest
         let_loops_nest()
         self.main = Subshell(self.serve_shell)
+        from . import compat
         from .bridge import Bridge
+        from .output import Output
         if not sys.flags.safe_path: sys.path.insert(0, "")
-        self.bridge = Bridge(self.output, self.ask, parent, self.options, self.file)
+        self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent), self.options, self.file)
+        compat.install(self)
+        self.bridge.boot()
         gc.freeze()
         gc.enable()
         self.loaded.set()
@@ -314,7 +321,7 @@ class Kernel:
         if self.bridge and self.bridge.dap: self.bridge.dap.interrupt()
         msg = self.main.msg if self.main else None
         (when,before),self.hit = self.hit,(monotonic(), msg)
-        if msg and msg is before and monotonic()-when < 3: self.publish("stream", dict(name="stderr", text=system.stacks()), msg)
+        if msg and msg is before and monotonic()-when < 3: self.write("stderr", system.stacks(), msg)
 
     def stop(self):
         # on the control thread

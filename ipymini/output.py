@@ -1,6 +1,7 @@
 """What user code writes, shows and asks: stdout and stderr, displays and results, `input`; and which request a thread's output belongs to.
 
-Imports nothing of ours: `Output` is handed `publish(type, content, ...)`, `ask(prompt, password)` and the ContextVar that holds the current request.
+Imports nothing of ours: `Output` is handed its ways out, `publish(type, content, ...)`, `write(name, text)`, `flush()` and `ask(prompt, password)`, and
+`parent`, the ContextVar that holds the current request.
 Read `Output` first; below it the streams, IPython's two display hooks, and `Capture`, which turns file descriptors 1 and 2 into streams."""
 import builtins, codecs, io, os, select, sys, threading
 from contextvars import Context
@@ -10,11 +11,13 @@ from IPython.core.error import StdinNotImplementedError
 
 
 class Output:
-    "Takes over the process's streams and prompts; `publish`, `ask`: where they lead"
-    def __init__(self, publish, ask, parent, capture=True):
-        self.publish,self.ask,self.parent = publish,ask,parent
-        self.stdout,self.stderr = OutStream(self, "stdout"),OutStream(self, "stderr")
-        self.capture = Capture(self) if capture and os.name == "posix" else None
+    "Takes over, from `start`, the process's streams and prompts"
+    def __init__(self, publish, write, flush, ask, parent):
+        self.publish,self.write,self.flush,self.ask,self.parent = publish,write,flush,ask,parent
+        self.stdout,self.stderr,self.capture = OutStream(self, "stdout"),OutStream(self, "stderr"),None
+
+    def start(self, capture):
+        if capture and os.name == "posix": self.capture = Capture(self)
         sys.stdout,sys.stderr,sys.stdin = self.stdout,self.stderr,open(os.devnull)
         builtins.input = self.input
         import getpass
@@ -76,10 +79,11 @@ class Output:
         for s in (self.stdout, self.stderr):
             f = open(s.fd, "w", buffering=1, encoding="utf8", errors="backslashreplace", closefd=False)
             s.write,s.flush = f.write,f.flush
-        self.capture,self.publish,self.ask = None,self.say,self.refuse
+        self.capture,self.publish,self.flush,self.ask = None,self.say,sys.stdout.flush,self.refuse
 
     def say(self, type, content, **kw):
-        if "text/plain" in content.get("data", {}): print(content["data"]["text/plain"])
+        if type == "error": print("\n".join(content["traceback"]), file=sys.stderr)
+        elif "text/plain" in content.get("data", {}): print(content["data"]["text/plain"])
 
     def refuse(self, prompt, password): raise StdinNotImplementedError("input() does not work in a forked process")
 
@@ -105,7 +109,8 @@ class Hooked:
                 msg = hook(msg)
                 if msg is None: return
             content,metadata = msg["content"],msg["metadata"]
-        self.out.send(type, content, metadata=metadata, **kw)
+        if type == "stream": self.out.write(**content)
+        else: self.out.send(type, content, metadata=metadata, **kw)
 
 
 class OutStream(Hooked, io.TextIOBase):
@@ -123,10 +128,10 @@ class OutStream(Hooked, io.TextIOBase):
             if self.local.__dict__: self.emit("stream", dict(name=self.name, text=s))
             else:
                 if self.out.capture and s != "\n": self.out.capture.drain(False)
-                self.out.publish("stream", dict(name=self.name, text=s))
+                self.out.write(self.name, s)
         return len(s)
 
-    def flush(self): self.out.publish("flush", {})
+    def flush(self): self.out.flush()
 
     def fileno(self): return self.fd
 
@@ -185,12 +190,13 @@ class DisplayPublisher(Hooked, displaypub.DisplayPublisher):
 class Capture:
     "Reads what is written to file descriptors 1 and 2 and puts it on the streams, for the cell that began last"
     def __init__(self, out):
-        self.out,self.lock,self.sources,self.poll = out,threading.Lock(),{},select.poll()
+        self.out,self.lock,self.sources,self.fds,self.poll = out,threading.Lock(),{},[],select.poll()
         for fd,name in ((1, "stdout"), (2, "stderr")):
             r,w = os.pipe()
             os.set_blocking(r, False)
             os.dup2(w, fd)  # w itself stays open: the pipe must outlive a cell that closes fd
             self.sources[r] = name,codecs.getincrementaldecoder("utf8")("replace").decode
+            self.fds.append(r)
             self.poll.register(r, select.POLLIN)
         self.thread = threading.Thread(target=self.run, name="fd capture", daemon=True)
         self.thread.pydev_do_not_trace = self.thread.is_pydev_daemon_thread = True
@@ -203,7 +209,7 @@ class Capture:
 
     def drain(self, wait=True):
         "Queue what can be read; without `wait` leave that to a thread that is at it already"
-        if not wait and not select.select(self.sources, [], [], 0)[0]: return
+        if not wait and not select.select(self.fds, (), (), 0)[0]: return
         if not self.lock.acquire(wait): return
         try: Context().run(self.read)  # nobody's context: the text is the newest cell's
         finally: self.lock.release()
@@ -214,4 +220,4 @@ class Capture:
                 try: b = os.read(fd, 65536)
                 except BlockingIOError: break
                 text = decode(b)
-                if text: self.out.publish("stream", dict(name=name, text=text))
+                if text: self.out.write(name, text)
