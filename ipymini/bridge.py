@@ -40,6 +40,7 @@ class Bridge:
         self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
         ip.display_trap.__enter__()
+        if ip.history_manager.save_thread: ip.history_manager.save_thread.pydev_do_not_trace = True  # not the user's
 
     def boot(self):
         "What IPython does before the first cell"

@@ -2,10 +2,10 @@
 
 Imports nothing of ours: it is handed `serve`, the coroutine function that handles one message. Read `run` for the life of a queue, `user` and `drive` for
 user code, then `interrupt`. User code runs below the frame of `drive`, and only there: who interrupts looks for that frame instead of trusting a flag."""
-import asyncio, ctypes, os, signal, sys, threading
+import asyncio, ctypes, os, signal, sys, threading, time
 from asyncio.base_events import BaseEventLoop
 from collections import deque
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import wraps
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from time import monotonic
@@ -18,7 +18,7 @@ class Subshell:
         self.serve,self.id,self.traced,self.q = serve,id,traced,deque()
         self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds
         self.wakeup,self.msg,self.task,self.tid = asyncio.Event(),None,None,None
-        self.aborting,self.pending,self.closing,self.asked,self.since = False,False,False,0,0
+        self.aborting,self.pending,self.closing,self.asked,self.hits,self.since = False,False,False,0,0,0
 
     def start(self):
         "Run on a thread of its own"
@@ -28,7 +28,7 @@ class Subshell:
 
     def forever(self):
         "Run on this thread until `stop`"
-        self.tid = threading.get_ident()
+        self.tid,here.sub = threading.get_ident(),self
         asyncio.set_event_loop(self.loop)
         self.loop.create_task(self.run(), context=self.context)
         while not self.closing:
@@ -66,9 +66,21 @@ class Subshell:
     def look(self):
         "Something has come: wake `run`, or serve comm messages beside a cell that awaits, which may wait for just them"
         self.wakeup.set()
-        if not self.task: return
-        for o in [o for o in list(self.q) if isinstance(o, dict) and o.type.startswith("comm_")]:
-            if self.steal(o): self.loop.create_task(self.serve(self, o), context=self.context.copy())
+        if self.task: self.comms(self.loop.create_task)
+
+    def comms(self, run):
+        "Take the comm messages out of the queue and have `run` run the coroutines that serve them"
+        for o in list(self.q):
+            if isinstance(o, dict) and o.type.startswith("comm_") and self.steal(o): copy_context().run(run, self.serve(self, o))
+
+    def wait_until(self, condition, timeout):
+        "True once `condition()` is, False after `timeout` seconds; serves comm messages meanwhile, on this thread, which `condition` blocks"
+        end = None if timeout is None else monotonic()+timeout
+        while not condition():
+            if end and monotonic() > end: return False
+            self.comms(lambda coro: next(coro.__await__(), None))
+            if not condition(): time.sleep(.01)
+        return True
 
     def steal(self, o):
         "Take `o` out of the queue; False if somebody was faster"
@@ -83,11 +95,13 @@ class Subshell:
     async def user(self, coro):
         "The result of `coro`, run as user code in a task of its own"
         if self.pending: coro = interrupted(coro)
-        self.pending,self.asked = False,0
+        self.pending,self.asked,self.hits = False,0,0
         async def cell(): return await self.drive(coro)
         self.task = self.loop.create_task(cell(), context=self.context)
         try: return await self.task
-        finally: self.task = None
+        finally:
+            self.task = None
+            if self.hits >= insistence: sys.settrace(None)
 
     @coroutine
     def drive(self, coro):
@@ -99,7 +113,9 @@ class Subshell:
             finally:
                 if os.getpid() != pid: leave_child()
             try: exc = yield fut
-            except asyncio.CancelledError as e: exc = KeyboardInterrupt() if self.uncancel() else e
+            except asyncio.CancelledError as e:
+                exc = KeyboardInterrupt() if self.uncancel() else e
+                if self.hits >= insistence: raise exc from None  # without `coro`, which swallows it
             except BaseException as e: exc = e
 
     def uncancel(self):
@@ -112,10 +128,12 @@ class Subshell:
         """Raise KeyboardInterrupt in the user code of this subshell, of which `frame` is the innermost one
 
         Raises it right here when called by a signal handler on the subshell's thread. Between cells it hits the next one that is queued, else nothing."""
-        here = threading.get_ident() == self.tid
-        if frame and frame.f_code is drive_code: return signal.raise_signal(signal.SIGINT) if here else None  # on its way in or out: again in a moment
+        mine = threading.get_ident() == self.tid
+        if frame and frame.f_code is drive_code: return signal.raise_signal(signal.SIGINT) if mine else None  # on its way in or out: again in a moment
+        self.hits += 1
         if below(frame, drive_code) or stray(frame, self.asked or not self.task):
-            if here: raise KeyboardInterrupt
+            if self.hits >= insistence: insist(frame)
+            if mine: raise KeyboardInterrupt
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.tid), ctypes.py_object(KeyboardInterrupt))
         elif self.task:
             self.asked += 1
@@ -123,12 +141,24 @@ class Subshell:
         elif self.msg or self.q: self.pending = True
 
 
-drive_code,once_code,call_code = Subshell.drive.__code__,BaseEventLoop._run_once.__code__,asyncio.Handle._run.__code__
+drive_code,call_code = Subshell.drive.__code__,asyncio.Handle._run.__code__
+here = threading.local()  # sub: the subshell whose thread this is
+insistence = 3  # interrupts of one cell, from which on it does not help to swallow them
 
 def below(frame, code):
     "True if `frame` was called, however far up, by a frame of `code`"
     while frame and frame.f_code is not code: frame = frame.f_back
     return frame is not None
+
+def insist(frame):
+    "Raise KeyboardInterrupt once more at the next line that user code comes to, should it swallow the one that is coming"
+    def again(frame, event, arg):
+        if event == "line": raise KeyboardInterrupt
+        return again
+    while frame.f_code is not drive_code and frame.f_back:
+        frame.f_trace = again
+        frame = frame.f_back
+    sys.settrace(lambda *_: None)
 
 def stray(frame, allowed):
     "True if `frame` belongs to a callback of the loop that is neither a cell nor ours"

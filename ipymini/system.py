@@ -7,6 +7,9 @@ try: log_fd = os.dup(2)  # before file descriptor 2 is captured: what we log mus
 except OSError: log_fd = os.open(os.devnull, os.O_WRONLY)
 
 
+here = os.path.dirname(__file__)
+
+
 def log(text):
     try: os.write(log_fd, text.encode("utf8", "backslashreplace"))
     except OSError: pass  # whoever read it has gone
@@ -32,9 +35,10 @@ def stacks():
     import traceback
     names,parts = {t.ident: t for t in threading.enumerate()},[]
     for id,frame in sys._current_frames().items():
-        t = names.get(id)
-        if getattr(t, "pydev_do_not_trace", False): continue
-        parts.append(f"\nThread {t.name if t else id}, most recent call last:\n" + "".join(traceback.format_stack(frame)))
+        t,calls = names.get(id),traceback.extract_stack(frame)
+        ours = max((i for i,f in enumerate(calls) if f.filename.startswith(here)), default=-1)
+        if not getattr(t, "pydev_do_not_trace", False) and calls[ours+1:]:
+            parts += [f"\nThread {t.name if t else id}, most recent call last:\n", *traceback.format_list(calls[ours+1:])]
     return "\nStill running after an interrupt. Where each thread is:\n" + "".join(parts)
 
 
