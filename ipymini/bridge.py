@@ -241,7 +241,8 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def showtraceback(self, exc_tuple=None, *args, **kw):
         try: etype,value,tb = self._get_exc_info(exc_tuple)
-        except ValueError: value = None
+        except ValueError: value = tb = None
+        trim(tb)
         if not grouped(value): return super().showtraceback(exc_tuple, *args, **kw)
         import traceback
         self._showtraceback(etype, value, [s.rstrip("\n") for s in traceback.format_exception(etype, value, tb)])
@@ -260,6 +261,15 @@ class ZMQInteractiveShell(InteractiveShell):
 
     @property
     def parent_header(self): return self.get_parent().get("header", {})
+
+
+def trim(tb):
+    "Cut off the end of `tb` that is ours: the signal handler that interrupted, the prompt that waited"
+    last = tb
+    while tb:
+        if not tb.tb_frame.f_globals.get("__name__", "").startswith(("ipymini.", "threading")): last = tb
+        tb = tb.tb_next
+    if last: last.tb_next = None
 
 
 def grouped(e):

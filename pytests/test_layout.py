@@ -15,7 +15,7 @@ import size
 rooms = dict(
     __init__=("", ""),
     __main__=("__init__ kernel install", ""),
-    kernel  =("__init__ wire channels system subshell bridge compat", ""),
+    kernel  =("__init__ wire channels system subshell bridge compat install", ""),
     bridge  =("output comms debugger compat", "IPython traitlets"),
     channels=("wire", "zmq"),
     wire    =("", ""),

@@ -31,12 +31,10 @@ def install(name, req, python, upgrade=False):
     "A venv for `req` with its bytecode compiled; done once, except for our own tree, which is installed anew each time"
     venv = venvs/f"bench-{name}"
     mark,py = venv/"bench-ready",venv/"bin/python"
-    pip = [py, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    if mark.exists() and mark.read_text() == req and name != ours and not upgrade: return print(f"{venv}: there already")
     run = partial(subprocess.run, check=True, env=clean_env())
     if not py.exists(): run([python, "-m", "venv", venv])
-    if name == ours and mark.exists() and not upgrade: run(pip + ["--force-reinstall", "--no-deps", req])
-    elif upgrade or not mark.exists() or mark.read_text() != req: run(pip + ["-U", req])
-    else: return print(f"{venv}: there already")
+    run([py, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "-U", req])
     if name == ours and not find_spec(venv): run([py, "-m", "ipymini", "install", "--sys-prefix"])
     run([py, "-m", "compileall", "-q", venv/"lib"], check=False)  # packages carry a few files that are meant not to compile
     mark.write_text(req)

@@ -1,0 +1,450 @@
+"""Bytes and messages: what ipymini.wire packs, jupyter_client's Session reads, and the other way round; what is no message is refused
+
+Session is the oracle. Hypothesis makes the messages; below them tables of bad bytes, bad connection files, and a `Channel` on its own."""
+
+import hashlib, hmac, json, os, re, stat, threading
+from base64 import b64encode
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from hypothesis import HealthCheck, given, settings, strategies as st
+from ipymini import channels, wire
+from ipymini.wire import BadConnection, BadMessage, Duplicate, Msg, Wire, delim, encode, read_connection, write_connection
+from jupyter_client.session import Session
+import numpy as np, pytest, zmq
+
+settings.register_profile("wire", max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+settings.load_profile("wire")
+
+schemes = [f"hmac-{n}" for n in sorted(hashlib.algorithms_guaranteed) if not n.startswith("shake")]
+texts = st.text(max_size=20)
+loose = st.text(st.characters(exclude_categories=()), max_size=20)  # with lone surrogates
+def values(text): return st.recursive(st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.floats(allow_nan=False, allow_infinity=False) | text,
+    lambda o: st.lists(o, max_size=4) | st.dictionaries(text, o, max_size=4), max_leaves=12)
+def objects(text=texts): return st.dictionaries(text, values(text), max_size=5)
+ids = st.lists(st.binary(max_size=8).filter(lambda b: b != delim), max_size=3)
+bufs = st.lists(st.binary(max_size=20), max_size=3)
+types = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=20)
+
+def pair(key=b"secret", scheme="hmac-sha256"): return Wire(key, scheme), Session(key=key, signature_scheme=scheme)
+
+def joined(o):
+    "`o` with surrogates that make a pair as the character that they mean, as JSON has it"
+    if isinstance(o, str): return o.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    if isinstance(o, dict): return {joined(k): joined(v) for k,v in o.items()}
+    return [joined(v) for v in o] if isinstance(o, list) else o
+
+def read(session, frames):
+    "Identities, and the message that Session makes of `frames`"
+    ids,rest = session.feed_identities(list(frames))
+    return ids, session.deserialize(rest)
+
+def signed(*parts, key=b"secret", ids=(), bufs=()):
+    "Frames with a good signature around whatever `parts` are"
+    return [*ids, delim, hmac.new(key, b"".join(parts), "sha256").hexdigest().encode(), *parts, *bufs]
+
+def good(id="1", type="execute_request", **kw):
+    head = encode(dict(msg_id=id, msg_type=type, session="s", username="u", date="2026-01-01T00:00:00.000000Z", version="5.5", **kw))
+    return signed(head, b"{}", b"{}", b'{"code":"1"}')
+
+# -- ours to Session
+
+@given(types, objects(), objects(), ids, bufs, st.sampled_from(schemes))
+def test_session_reads_what_we_pack(type, content, metadata, ids, bufs, scheme):
+    ours,session = pair(scheme=scheme)
+    got_ids,m = read(session, ours.pack(type, content, None, metadata, bufs, ids))
+    assert (got_ids, m["msg_type"], m["content"], m["metadata"], m["parent_header"]) == (ids, type, content, metadata, {})
+    assert [bytes(b) for b in m["buffers"]] == bufs
+
+@given(objects(loose))
+def test_lone_surrogates_come_through(content):
+    ours,session = pair()
+    assert joined(read(session, ours.pack("x", content))[1]["content"]) == joined(content)
+
+@given(objects())
+def test_parent_header_is_the_request_header_byte_for_byte(extra):
+    ours,session = pair()
+    msg = ours.parse(good(**{k:v for k,v in extra.items() if k not in ("msg_id", "msg_type", "session", "username", "date", "version")}))
+    assert ours.pack("x", {}, msg)[3] == good(**{k:v for k,v in extra.items() if k not in msg["header"] or k in extra})[2]
+
+def test_parent_header_is_an_object_when_there_is_no_parent(): assert Wire(b"k").pack("x", {})[3:5] == [b"{}", b"{}"]
+
+def test_header_has_every_field_as_a_string():
+    ours = Wire(b"k")
+    h = json.loads(ours.pack("status", {})[2])
+    assert set(h) == {"msg_id", "msg_type", "username", "session", "date", "version"}
+    assert all(isinstance(v, str) for v in h.values())
+    assert (h["msg_type"], h["session"], h["version"]) == ("status", ours.session, "5.5")
+
+def test_date_is_now_in_utc_with_z_and_microseconds():
+    d = json.loads(Wire().pack("x", {})[2])["date"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", d)
+    assert abs(datetime.fromisoformat(d)-datetime.now(timezone.utc)) < timedelta(seconds=10)
+
+def test_every_process_has_a_session_of_its_own(): assert Wire().session != Wire().session
+
+def test_message_ids_are_unique_across_threads():
+    ours,found = Wire(b"k"),[]
+    def pack(): found.extend(json.loads(ours.pack("x", {})[2])["msg_id"] for _ in range(300))
+    ts = [threading.Thread(target=pack) for _ in range(4)]
+    for t in ts: t.start()
+    for t in ts: t.join(20)
+    assert len(set(found)) == len(found) == 1200
+
+def test_empty_key_leaves_the_signature_empty():
+    frames = Wire(b"").pack("x", {})
+    assert frames[1] == b""
+    assert read(Session(key=b""), frames)[1]["msg_type"] == "x"
+
+def test_signature_covers_the_four_dicts_in_order():
+    parts = [b'{"msg_id":"1"}', b"{}", b"{}", b'{"code":"1"}']
+    assert Wire(b"secret").sign(parts) == b"260b97890d61eb0e6ad1283eaca56d59541c56327271b249b87dde0226568bfb"
+
+# -- what JSON has no form for
+
+class Scalar:
+    "Has neither a JSON form nor elements"
+
+same_as_session = [float("nan"), float("inf"), -float("inf"), [1.0, float("nan")], {"a": (float("inf"),)}, {1: "int key", 2.5: "float key"},
+    {True: 1, None: 2}, {1: float("nan")}, b"\x89PNG\0\xff", {"image/png": b"raw"}, (1, (2, 3)), range(3), {3}, frozenset([4]), Fraction(1, 2),
+    np.float64(1.5), np.int64(7), np.float32(.5), np.uint8(255), np.arange(4), np.zeros((2, 2)),
+    datetime(2026, 1, 2, 3, 4, 5, 6, timezone.utc), datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=2))),
+    {"deep": [{"x": b"y", "t": (float("nan"), np.int8(1))}]}, "é🎉\0\u2028", 10**400]
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("value", same_as_session, ids=lambda o: repr(o)[:40])
+def test_encodes_as_session_does(value): assert json.loads(encode(value)) == json.loads(Session().pack(value))
+
+@pytest.mark.parametrize("value, text", [(bytearray(b"ab"), b64encode(b"ab").decode()), (memoryview(b"ab"), b64encode(b"ab").decode()), (np.float64("nan"), "nan"),
+    (date(2026, 1, 2), "2026-01-02"), (datetime(2026, 1, 2, 3), "2026-01-02T03:00:00"), (iter([1, 2]), [1, 2]), (dict(a=1).keys(), ["a"])], ids=str)
+def test_encodes_what_session_refuses_or_leaves_open(value, text): assert json.loads(encode(value)) == text
+
+@pytest.mark.parametrize("value", [Scalar(), Decimal("1.5"), 1j, {"a": [Scalar()]}], ids=repr)
+def test_what_has_no_form_is_an_error_that_names_it(value):
+    try: assert json.loads(encode(value)) is not None  # a Decimal may become a number
+    except (TypeError, ValueError) as e: assert re.search("Scalar|Decimal|complex", str(e))
+
+def test_a_dict_that_holds_itself_is_an_error():
+    d = {}
+    d["d"] = d
+    with pytest.raises((ValueError, RecursionError)): encode(d)
+
+@given(st.recursive(st.none() | st.floats() | st.binary(max_size=4) | st.tuples(st.integers()) | texts | st.datetimes(timezones=st.just(timezone.utc)),
+    lambda o: st.lists(o, max_size=3) | st.dictionaries(texts, o, max_size=3), max_leaves=8))
+@pytest.mark.filterwarnings("ignore")
+def test_encodes_any_mixture_as_session_does(value): assert json.loads(encode(value)) == json.loads(Session().pack(value))
+
+def test_output_is_compact_utf8(): assert encode(dict(a="é", b=[1, 2])) == '{"a":"é","b":[1,2]}'.encode()
+
+# -- buffers
+
+@pytest.mark.parametrize("buf", [b"ab", bytearray(b"ab"), memoryview(b"ab"), np.frombuffer(b"ab", "u1"), np.array([0x6261], "<u2")], ids=lambda o: type(o).__name__)
+def test_any_contiguous_buffer_goes_out_as_its_bytes(buf): assert Wire().pack("x", {}, buffers=[buf])[-1] == b"ab"
+
+@pytest.mark.parametrize("buf", [memoryview(b"abcd")[::2], np.arange(10)[::2]], ids=["memoryview", "numpy"])
+def test_a_buffer_with_gaps_is_a_clear_error(buf):
+    with pytest.raises(ValueError, match="contiguous"): Wire().pack("x", {}, buffers=[buf])
+
+def test_a_buffer_is_what_it_was_when_sent():
+    buf = bytearray(b"before")
+    frames = Wire().pack("x", {}, buffers=[buf])
+    buf[:] = b"after!"
+    assert bytes(frames[-1]) == b"before"
+
+def test_buffers_arrive_as_memoryviews(): assert isinstance(Wire().parse([delim, b"", b'{"msg_id":"1","msg_type":"x"}', b"{}", b"{}", b"{}", b"buf"])["buffers"][0], memoryview)
+
+# -- Session to ours
+
+@given(types, objects(), objects(), ids, bufs, st.sampled_from(schemes))
+def test_we_read_what_session_packs(type, content, metadata, ids, bufs, scheme):
+    ours,session = pair(scheme=scheme)
+    msg = session.msg(type, content, metadata=metadata)
+    m = ours.parse(session.serialize(msg, ident=ids) + bufs)
+    assert (m.ids, m.type, m["content"], m["metadata"], m["parent_header"]) == (ids, type, content, metadata, {})
+    assert m["header"]["msg_id"] == m["msg_id"] == msg["header"]["msg_id"]
+    assert [bytes(b) for b in m["buffers"]] == bufs
+
+def test_answers_go_back_and_forth():
+    ours,session = pair()
+    req = session.msg("kernel_info_request")
+    rep = read(session, ours.pack("kernel_info_reply", {}, ours.parse(session.serialize(req, ident=b"me")), ids=[b"me"]))
+    assert rep[0] == [b"me"]
+    assert rep[1]["parent_header"] == req["header"]
+
+def test_the_first_delimiter_counts():
+    m = Wire(b"").parse([b"id", delim, b"", b'{"msg_id":"1","msg_type":"x"}', b"{}", b"{}", b"{}", delim, b"{}"])
+    assert m.ids == [b"id"]
+    assert [bytes(b) for b in m["buffers"]] == [delim, b"{}"]
+
+def test_without_a_key_nothing_is_checked():
+    m = Wire(b"").parse([delim, b"any signature", *good()[2:]])
+    assert m.type == "execute_request"
+    assert Wire(b"").seen == {}
+
+@pytest.mark.parametrize("d", [None, {}])
+def test_no_message_of_an_empty_dict(d): assert Msg.of(d) is None
+
+def test_a_plain_dict_makes_a_message_again():
+    m = Wire(b"secret").parse(good())
+    assert Msg.of(m) is m
+    again = Msg.of(json.loads(json.dumps(dict(header=m["header"], content=m["content"]))))
+    assert (again.type, again["msg_id"], json.loads(again.raw)) == (m.type, m["msg_id"], m["header"])
+
+# -- what is no message
+
+@given(st.integers(0, 10**6), st.integers(1, 255))
+def test_one_changed_byte_anywhere_is_a_bad_signature(where, xor):
+    frames = good()
+    at = [(i, j) for i in range(1, 6) for j in range(len(frames[i]))]
+    i,j = at[where%len(at)]
+    b = bytearray(frames[i])
+    b[j] ^= xor
+    frames[i] = bytes(b)
+    with pytest.raises(BadMessage, match="bad signature"): Wire(b"secret").parse(frames)
+
+@given(st.permutations(range(4)).filter(lambda p: p != [0, 1, 2, 3]))
+def test_frames_in_another_order_are_a_bad_signature(order):
+    parts = [good()[2], b'{"p":1}', b'{"m":1}', b'{"c":1}']
+    frames = signed(*parts)
+    with pytest.raises(BadMessage, match="bad signature"): Wire(b"secret").parse([*frames[:2], *(parts[i] for i in order)])
+
+def test_identities_and_buffers_are_not_signed(): assert Wire(b"secret").parse([b"any", *good(), b"buf"]).type == "execute_request"
+
+@pytest.mark.parametrize("sig", [b"", b"0"*64, b"\xff"*64, "é".encode(), good()[1].upper(), good()[1]+b"0", good()[1][:-1]])
+def test_bad_signature(sig):
+    with pytest.raises(BadMessage, match="bad signature"): Wire(b"secret").parse([delim, sig, *good()[2:]])
+
+def test_signed_with_another_key_or_scheme():
+    for key,scheme in ((b"other", "hmac-sha256"), (b"secret", "hmac-sha512")):
+        with pytest.raises(BadMessage, match="bad signature"): Wire(key, scheme).parse(good())
+
+@pytest.mark.parametrize("n", range(6))
+def test_truncated_frames(n):
+    with pytest.raises(BadMessage, match="frames|delimiter"): Wire(b"secret").parse(good()[:n])
+
+@pytest.mark.parametrize("frames", [[], [b""], [b"a", b"b"], good()[1:], [b"<ids|msg>", *good()[1:]], [b"<IDS|MSG> ", *good()[1:]]])
+def test_no_delimiter(frames):
+    with pytest.raises(BadMessage, match="delimiter"): Wire(b"secret").parse(frames)
+
+no_json = [b"", b"{", b"nope", b"\xff\xfe", b"{'a':1}", b'{"a":1}{', b"[" * 100_000, b'{"a":' * 100_000, b'{"a":' + b"1" * 5000 + b"}", '{"a":1}'.encode("utf-16"),
+    b'\xef\xbb\xbf{}', b"\0"]
+@pytest.mark.parametrize("i", range(4))
+@pytest.mark.parametrize("bad", no_json, ids=lambda b: repr(b[:8]))
+def test_a_frame_that_is_no_json(bad, i):
+    parts = good()[2:6]
+    parts[i] = bad
+    with pytest.raises(BadMessage): Wire(b"secret").parse(signed(*parts))
+
+@pytest.mark.parametrize("i", range(4))
+@pytest.mark.parametrize("bad", [b"[]", b"1", b"null", b'"a"', b"true"])
+def test_a_frame_that_is_no_object(bad, i):
+    parts = good()[2:6]
+    parts[i] = bad
+    with pytest.raises(BadMessage, match="object"): Wire(b"secret").parse(signed(*parts))
+
+@pytest.mark.parametrize("header", [{}, dict(msg_id="1"), dict(msg_type="x"), dict(msg_id="1", msg_type=None), dict(msg_id="1", msg_type=["x"]),
+    dict(msg_id=1, msg_type="x"), dict(msg_id="1", msg_type={"a": 1})], ids=str)
+def test_a_header_without_type_or_id(header):
+    with pytest.raises(BadMessage, match="header"): Wire(b"secret").parse(signed(encode(header), b"{}", b"{}", b"{}"))
+
+@given(st.lists(st.binary(max_size=30) | st.sampled_from([delim, b"{}", b"[]", b'{"msg_id":"1"}', b""]), max_size=9), st.sampled_from([b"", b"secret"]))
+def test_arbitrary_frames_are_a_message_or_bad(frames, key):
+    try: assert isinstance(Wire(key).parse(frames), Msg)
+    except BadMessage as e: assert "\n" not in str(e) and len(str(e)) < 300
+
+@given(objects(), objects(), objects())
+def test_arbitrary_signed_objects_are_a_message_or_bad(header, metadata, content):
+    try: Wire(b"secret").parse(signed(*map(encode, (header, {}, metadata, content))))
+    except BadMessage as e: assert "\n" not in str(e)
+
+# -- replays
+
+def test_a_replay_is_dropped():
+    ours = Wire(b"secret")
+    ours.parse(good())
+    with pytest.raises(Duplicate): ours.parse(good())
+
+def test_a_replay_for_another_identity_is_dropped():
+    ours = Wire(b"secret")
+    ours.parse([b"me", *good()])
+    with pytest.raises(Duplicate): ours.parse([b"you", *good()])
+
+def test_a_bad_signature_does_not_enter_the_history():
+    ours = Wire(b"secret")
+    bad = good("2")
+    with pytest.raises(BadMessage): ours.parse([delim, good()[1], *bad[2:]])
+    assert ours.seen == {}
+    assert ours.parse(good()).type == "execute_request"
+
+def test_history_is_bounded_and_forgets_the_oldest(monkeypatch):
+    monkeypatch.setattr(wire, "history_size", 50)
+    ours = Wire(b"secret")
+    for i in range(120): ours.parse(good(str(i)))
+    assert len(ours.seen) == 50
+    for i in (70, 119):
+        with pytest.raises(Duplicate): ours.parse(good(str(i)))
+    assert ours.parse(good("3"))["msg_id"] == "3"
+
+def test_history_is_as_large_as_jupyter_clients(): assert wire.history_size == 65536
+
+# -- schemes
+
+@pytest.mark.parametrize("scheme", ["hmac-nope", "nope", "", "hmac-", "hmac-shake_128", "hmac-shake_256"])
+def test_unknown_scheme_is_refused(scheme):
+    with pytest.raises(BadConnection, match="signature_scheme"): Wire(b"k", scheme)
+
+# -- the connection file
+
+def written(tmp_path, o):
+    p = tmp_path/"k.json"
+    p.write_text(o if isinstance(o, str) else json.dumps(o))
+    return str(p)
+
+full = dict(transport="ipc", ip="/tmp/x", key="é", signature_scheme="hmac-sha512", shell_port=1, iopub_port=2, stdin_port=3, control_port=4, hb_port=65535)
+
+def test_a_full_file_is_read_as_it_is(tmp_path): assert read_connection(written(tmp_path, full)) == full
+
+def test_what_is_left_out_gets_defaults(tmp_path):
+    assert read_connection(written(tmp_path, {})) == dict(transport="tcp", ip="127.0.0.1", key="", signature_scheme="hmac-sha256",
+        shell_port=0, iopub_port=0, stdin_port=0, control_port=0, hb_port=0)
+
+def test_unknown_fields_are_kept(tmp_path):
+    more = dict(full, kernel_name="x", jupyter_session="a.ipynb", other=[1])
+    assert read_connection(written(tmp_path, more)) == more
+
+bad_files = ["", "{", "[]", "null", "[" * 100_000, dict(shell_port="1"), dict(hb_port=-1), dict(hb_port=65536), dict(iopub_port=True), dict(stdin_port=None), dict(control_port=1.5),
+    dict(key=None), dict(key=1), dict(ip=5), dict(ip=None), dict(transport="udp"), dict(transport=None), dict(signature_scheme=1)]
+@pytest.mark.parametrize("content", bad_files, ids=lambda o: str(o)[:30])
+def test_an_invalid_file_is_one_clear_line(tmp_path, content):
+    path = written(tmp_path, content)
+    with pytest.raises(BadConnection) as e: read_connection(path)
+    assert path in str(e.value) and "\n" not in str(e.value)
+    for k in content if isinstance(content, dict) else (): assert k in str(e.value)
+
+def test_a_file_that_is_no_text_is_one_clear_line(tmp_path):
+    (tmp_path/"k.json").write_bytes(b"\xff\xfe\0")
+    with pytest.raises(BadConnection, match="k.json"): read_connection(str(tmp_path/"k.json"))
+
+@pytest.mark.parametrize("name", ["missing.json", "."])
+def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path, name):
+    with pytest.raises(BadConnection, match="cannot read connection file"): read_connection(str(tmp_path/name))
+
+def test_what_is_written_is_read_again_and_private(tmp_path):
+    p = tmp_path/"k.json"
+    p.write_text("{}")
+    p.chmod(0o644)
+    write_connection(str(p), full)
+    assert read_connection(str(p)) == full
+    assert stat.S_IMODE(p.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["k.json"]
+
+def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path):
+    with pytest.raises(BadConnection, match="cannot write connection file"): write_connection(str(tmp_path/"no/k.json"), full)
+
+# -- a channel on its own
+
+class Bench:
+    "A channel on a socket of its own, a client of it, and what it logged and handed on"
+    def __init__(self, ctx, cls=channels.Channel, client=zmq.DEALER, key=b"secret"):
+        self.wire,self.logged,self.got,self.dead = Wire(key),[],[],[]
+        self.news = threading.Condition()
+        self.ch = cls("bench", self.wire, ctx, self.note(self.logged), self.note(self.got), lambda ch, e: self.note(self.dead)(e))
+        self.ch.sock.bind("inproc://bench")
+        self.sock = ctx.socket(client)
+        self.sock.linger,self.sock.rcvtimeo = 0,5000
+
+    def note(self, into):
+        def add(o):
+            with self.news:
+                into.append(o)
+                self.news.notify_all()
+        return add
+
+    def until(self, cond):
+        with self.news: assert self.news.wait_for(cond, 5), f"5 s passed: got {self.got}, logged {self.logged}, dead {self.dead}"
+
+@contextmanager
+def bench(**kw):
+    ctx = zmq.Context()
+    b = Bench(ctx, **kw)
+    b.sock.connect("inproc://bench")
+    if kw.get("client") == zmq.SUB: b.sock.setsockopt(zmq.SUBSCRIBE, b"")
+    b.ch.start()
+    try: yield b
+    finally:
+        b.ch.stop()
+        b.ch.join(5)
+        b.sock.close(0)
+        ctx.destroy(0)
+        assert not b.ch.is_alive()
+
+def test_channel_hands_messages_on():
+    with bench() as b:
+        b.sock.send_multipart(good())
+        b.until(lambda: b.got)
+        assert (b.got[0].type, len(b.got[0].ids)) == ("execute_request", 1)
+
+def test_channel_drops_what_is_bad_with_one_line_each():
+    with bench() as b:
+        for frames in ([b"junk"], good()[:4], [delim, b"0"*64, *good()[2:]], good("2")): b.sock.send_multipart(frames)
+        b.until(lambda: b.got)
+        assert [m["msg_id"] for m in b.got] == ["2"]
+        assert len(b.logged) == 3
+        assert all("\n" not in l and "dropped" in l for l in b.logged)
+
+def test_channel_drops_a_replay_silently():
+    with bench() as b:
+        for frames in (good(), good(), good("2")): b.sock.send_multipart(frames)
+        b.until(lambda: len(b.got) == 2)
+        assert b.logged == []
+
+def test_channel_sends_for_any_thread_in_order():
+    with bench() as b:
+        b.sock.send_multipart(good())
+        b.until(lambda: b.got)
+        def send(i):
+            for j in range(200): b.ch.send([*b.got[0].ids, b"%d" % i, b"%d" % j])
+        ts = [threading.Thread(target=send, args=(i,)) for i in range(3)]
+        for t in ts: t.start()
+        for t in ts: t.join(5)
+        got = [b.sock.recv_multipart() for _ in range(600)]
+        for i in range(3): assert [int(j) for n,j in got if int(n) == i] == list(range(200))
+
+def test_fence_comes_behind_all_that_has_arrived():
+    with bench() as b:
+        for i in range(50): b.sock.send_multipart(good(str(i)))
+        b.until(lambda: b.got)
+        b.ch.fence(lambda: b.note(b.got)("fence"))
+        b.until(lambda: "fence" in b.got)
+        assert len(b.got) == 51
+        assert b.got[-1] == "fence"
+
+def test_stop_sends_what_is_queued_first():
+    with bench() as b:
+        b.sock.send_multipart(good())
+        b.until(lambda: b.got)
+        for i in range(100): b.ch.send([*b.got[0].ids, b"%d" % i])
+        b.ch.stop()
+        assert [int(b.sock.recv()) for _ in range(100)] == list(range(100))
+
+def test_a_channel_that_dies_says_so():
+    with bench() as b:
+        def bad(): raise OSError("gone")
+        b.ch.fence(bad)
+        b.until(lambda: b.dead)
+        assert str(b.dead[0]) == "gone"
+
+def test_iopub_gathers_text_of_one_stream_and_keeps_the_order():
+    with bench(cls=channels.IOPub, client=zmq.SUB) as b:
+        assert json.loads(b.sock.recv_multipart()[2])["msg_type"] == "iopub_welcome"
+        for s in ("a", "b"): b.ch.text("stdout", None, s)
+        b.ch.text("stderr", None, "c")
+        b.ch.text("stdout", None, "d")
+        b.ch.send(b.wire.pack("display_data", {}, ids=[b"t"]))
+        b.ch.text("stdout", None, "e")
+        got = []
+        while len(got) < 5:
+            f = b.sock.recv_multipart()
+            got.append((f[0].decode(), json.loads(f[6]).get("text")))
+        assert got == [("stream.stdout", "ab"), ("stream.stderr", "c"), ("stream.stdout", "d"), ("t", None), ("stream.stdout", "e")]
