@@ -10,7 +10,7 @@ from socket import socket, socketpair
 from threading import Event, RLock, Thread, get_ident
 from time import monotonic
 
-from .wire import BadConnection, BadMessage, Duplicate
+from .wire import BadConnection, BadMessage, Duplicate, delim, encode, ports
 
 first_delay = .003     # seconds: a printed line is several writes, they go out as one message
 gather_delay = .02     # seconds between two messages of one stream: 50 a second
@@ -135,6 +135,19 @@ class Channel(Thread):
 def contexts():
     "A zmq context for the channels, and one for the heartbeat"
     return zmq.Context(), zmq.Context()
+
+def register(ctx, wire, cfg):
+    "Tell whoever started us, at the address in `cfg`, the ports we bound. Raises: BadConnection. Source: JEP 66"
+    url = f"tcp://{cfg.get('registration_ip')}:{cfg['registration_port']}"
+    content = encode(dict({p: cfg[p] for p in ports}, kernel_id=cfg.get("kernel_id")))
+    with ctx.socket(zmq.DEALER) as sock:
+        sock.linger = 0
+        try: sock.connect(url)
+        except zmq.ZMQError as e: raise BadConnection(f"cannot register at {url}: {e.strerror}") from None
+        sock.send_multipart([delim, wire.sign([content]), content])
+        if not sock.poll(5000): raise BadConnection(f"cannot register at {url}: no acknowledgement within 5 s")
+        frames = sock.recv_multipart()
+        if frames[-2:-1] != [wire.sign(frames[-1:])]: raise BadConnection(f"cannot register at {url}: the acknowledgement has a bad signature")
 
 def size(frames): return sum(map(len, frames))
 

@@ -16,6 +16,8 @@ seed,mult,mask = 0xC70F6907,0x5BD1E995,0xFFFFFFFF
 patience = 15     # seconds for debugpy to answer; a user's repr or expression runs meanwhile
 glance = .5       # seconds for all the reprs of one look at the namespace
 room,most = 120,300  # characters of a value, children of a container
+environ = dict(PYDEVD_DISABLE_FILE_VALIDATION="1",  # else it warns of frozen modules
+    PYDEVD_IPYTHON_COMPATIBLE_DEBUGGING="1")        # each statement of a cell is a frame of its own, steps go from one to the next
 plumbing = "ipymini IPython traitlets zmq tornado asyncio decorator comm jupyter_client runpy".split()
 hidden = re.compile(r"_\d+|_i\d*|_ii|_iii|_[ido]h|_|__|___|__(name|doc|package|loader|spec|annotations|builtins?|display)__|get_ipython|debugpy|exit|quit|In|Out").fullmatch
 resuming = "continue","next","stepIn","stepOut","goto"
@@ -236,7 +238,7 @@ def taken(res):
 
 def listen():
     "Start debugpy's adapter process; the address where it waits. Raises: Refused"
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else it warns of frozen modules
+    for k,v in environ.items(): os.environ.setdefault(k, v)
     hook = sys.breakpointhook
     def start():
         import debugpy

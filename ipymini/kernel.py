@@ -9,7 +9,7 @@ from socket import socketpair
 from time import monotonic
 
 from . import __version__, system
-from .channels import Channel, Heartbeat, IOPub, Stdin, contexts
+from .channels import Channel, Heartbeat, IOPub, Stdin, contexts, register
 from .wire import BadConnection, Wire, iso, parent, ports, read_connection, version, write_connection
 
 quick = {f"{s}_request" for s in "complete inspect is_complete history kernel_info comm_info".split()}  # answered beside a running cell
@@ -35,10 +35,12 @@ class Kernel:
         self.hb = Heartbeat("hb", wire, self.hb_ctx, self.log)
         self.channels = [self.iopub, self.control, self.stdin, self.shell]
         for ch in (*self.channels, self.hb): ch.bind(cfg, f"{ch.name}_port")
-        if self.made or cfg != asked: write_connection(file, cfg)
+        if "registration_port" in cfg: register(self.ctx, wire, cfg)
+        elif self.made or cfg != asked: write_connection(file, cfg)
         self.subs,self.main,self.side,self.bridge,self.loaded = {},None,None,None,threading.Event()
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
         self.status,self.stopping,self.finishing,self.ending,self.children = None,False,threading.Event(),threading.Lock(),[]
+        self.letter = system.Letter(file)
         self.topic = f"kernel.{wire.session}."
 
     # -- in
@@ -136,8 +138,11 @@ class Kernel:
         self.latest = msg
         n = self.bridge.begin(msg)
         if not c.get("silent"): self.publish("execute_input", dict(code=c["code"], execution_count=n))
+        if self.letter.text: self.write("stderr", self.letter.text)
+        self.letter.text = self.letter.cell(c["code"])
         try: res = await sub.user(self.bridge.execute(msg))
         except KeyboardInterrupt: res = self.bridge.interrupted(msg)
+        self.letter.cell("")
         self.bridge.out.drain()
         if res["status"] == "error" and c.get("stop_on_error", True) and not c.get("silent"): self.abort(sub)
         if self.bridge.exiting: self.leave(dict(status="ok", restart=False))
@@ -354,6 +359,7 @@ class Kernel:
             if ch is not threading.current_thread(): ch.join(.5)
         self.ctx.destroy(200)
         if self.made: system.remove(self.file)
+        self.letter.burn()
         if self.cfg["transport"] == "ipc": system.remove(*(f"{self.cfg['ip']}-{self.cfg[p]}" for p in ports))
         os._exit(self.status)
 

@@ -1,7 +1,7 @@
 """What the operating system knows of us: the log, children, the launcher's life, resources. Standard library only.
 
 A call that only Linux has stands beside its fallback."""
-import os, signal, sys, threading, time
+import faulthandler, os, signal, sys, threading, time
 
 try: log_fd = os.dup(2)  # before file descriptor 2 is captured: what we log must not become a cell's output
 except OSError: log_fd = os.open(os.devnull, os.O_WRONLY)
@@ -13,6 +13,41 @@ here = os.path.dirname(__file__)
 def log(text):
     try: os.write(log_fd, text.encode("utf8", "backslashreplace"))
     except OSError: pass  # whoever read it has gone
+
+
+class Letter:
+    "What the next kernel on the connection file `file` says in its first cell if this one dies: the cell that ran and faulthandler's stacks"
+    def __init__(self, file):
+        self.path,self.text = f"{file}.death",""
+        try:
+            self.f = open(os.open(self.path, os.O_RDWR|os.O_CREAT|os.O_APPEND, 0o600), "r+b", 0)
+            self.text = story(*self.f.read().decode("utf8", "replace").partition("\0"))
+            self.cell("")
+            faulthandler.enable(self.f)
+        except OSError as e:
+            self.f = None
+            log(f"ipymini: no record of crashes, {self.path}: {e.strerror}\n")
+
+    def cell(self, code):
+        "Note the cell that runs now, or \"\" for none"
+        if not self.f: return
+        self.f.truncate(0)
+        if code: self.f.write(code.encode("utf8", "backslashreplace")[:4096]+b"\0")
+
+    def burn(self):
+        "Leave no letter, neither ours nor one beside a connection file that is gone"
+        folder = os.path.dirname(self.path) or "."
+        for name in os.listdir(folder):
+            if name.endswith(".json.death") and not os.path.exists(os.path.join(folder, name[:-6])): remove(os.path.join(folder, name))
+        remove(self.path)
+
+
+def story(code, ran, fault):
+    "A letter in words; of a kernel that was killed between cells there is nothing to tell"
+    if not code+fault: return ""
+    if not ran: code,fault = "",code
+    what = f"\nIt ran this cell:\n\n{code}\n\n" if code else "\n"
+    return "The kernel before this one died." + what + (fault or "It left no trace: it was killed, ran out of memory, or called os._exit.\n")
 
 
 def interrupt():
