@@ -23,7 +23,7 @@ class Letter:
             self.f = open(os.open(self.path, os.O_RDWR|os.O_CREAT|os.O_APPEND, 0o600), "r+b", 0)
             self.text = story(*self.f.read().decode("utf8", "replace").partition("\0"))
             self.cell("")
-            faulthandler.enable(self.f)
+            faulthandler.enable(self.f, all_threads=False)
         except OSError as e:
             self.f = None
             log(f"ipymini: no record of crashes, {self.path}: {e.strerror}\n")
@@ -46,6 +46,7 @@ def story(code, ran, fault):
     "A letter in words; of a kernel that was killed between cells there is nothing to tell"
     if not code+fault: return ""
     if not ran: code,fault = "",code
+    fault = "".join(l for l in fault.splitlines(True) if not any(f in l for f in (here, "/IPython/core/", "/asyncio/", "<frozen runpy>")))
     what = f"\nIt ran this cell:\n\n{code}\n\n" if code else "\n"
     return "The kernel before this one died." + what + (fault or "It left no trace: it was killed, ran out of memory, or called os._exit.\n")
 
