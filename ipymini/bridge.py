@@ -54,12 +54,13 @@ class Bridge:
     async def execute(self, msg):
         "Run the cell in `msg` and tell how it went"
         c,st,ip = msg["content"],msg.state,self.ip
+        self.out.mend()
         silent = bool(c.get("silent"))
         store = bool(c.get("store_history", True)) and not silent
         try: res = await self.run(c["code"], store, silent, msg["metadata"].get("cellId"))
-        except BaseException as e:
-            ip.showtraceback()
-            error = e
+        except BaseException as e:  # of IPython's own making, as when it stores an exception that has no text
+            if "error" not in st: ip.showtraceback()
+            error = st["error"][0] if "error" in st else e
         else: error = res.error_before_exec or res.error_in_exec
         ok = error is None
         reply = dict(status="ok", user_expressions=ip.user_expressions(c.get("user_expressions") or {})) if ok else self.failed(msg, error)

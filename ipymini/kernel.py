@@ -16,6 +16,7 @@ quick = {f"{s}_request" for s in "complete inspect is_complete history kernel_in
 patience = .05  # seconds a cell has run before they are
 grace = .2      # seconds that a cell has to end before the kernel ends without it
 piece = 2**18   # characters in one stream message
+caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
 
 
@@ -41,6 +42,9 @@ class Kernel:
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
         self.status,self.stopping,self.finishing,self.ending,self.children = None,False,threading.Event(),threading.Lock(),[]
         self.letter = system.Letter(file)
+        self.signals = socketpair()
+        for s in self.signals: s.setblocking(False)
+        self.control.watch(self.signals[0].fileno(), self.on_signals)
         self.topic = f"kernel.{wire.session}."
 
     # -- in
@@ -142,6 +146,7 @@ class Kernel:
         self.letter.text = self.letter.cell(c["code"])
         try: res = await sub.user(self.bridge.execute(msg))
         except KeyboardInterrupt: res = self.bridge.interrupted(msg)
+        if sub is self.main: self.catch_signals()  # the cell may have taken them
         self.letter.cell("")
         self.bridge.out.drain()
         if res["status"] == "error" and c.get("stop_on_error", True) and not c.get("silent"): self.abort(sub)
@@ -263,13 +268,9 @@ class Kernel:
 
     def catch_signals(self):
         "SIGINT reaches user code here and, like the others, the control thread, which is there when the main thread is stuck"
-        r,w = socketpair()
-        for s in (r, w): s.setblocking(False)
-        self.signals = r,w
-        self.control.watch(r.fileno(), self.on_signals)
-        signal.set_wakeup_fd(w.fileno(), warn_on_full_buffer=False)
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            if hasattr(signal, name): signal.signal(getattr(signal, name), self.on_signal)
+        signal.set_wakeup_fd(self.signals[1].fileno(), warn_on_full_buffer=False)
+        for num in caught:
+            if signal.getsignal(num) != self.on_signal: signal.signal(num, self.on_signal)
 
     def watch_launcher(self):
         "End with the process that started us"

@@ -25,6 +25,11 @@ class Output:
         if os.environ.get("IPYMINI_THREAD_OUTPUT") != "latest": self.carry()
         if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=self.after_fork)
 
+    def mend(self):
+        "Put back streams that a cell took away"
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name, None) is None: setattr(sys, name, getattr(self, name))
+
     def send(self, type, content, **kw):
         "Publish `content` behind all that was written before it, by C code and child processes, too"
         if self.capture: self.capture.drain(False)

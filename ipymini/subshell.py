@@ -17,7 +17,7 @@ class Subshell:
     def __init__(self, serve, id=None, traced=True):
         self.serve,self.id,self.traced,self.q = serve,id,traced,deque()
         self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds
-        self.wakeup,self.msg,self.task,self.tid = asyncio.Event(),None,None,None
+        self.wakeup,self.msg,self.runner,self.task,self.tid = asyncio.Event(),None,None,None,None
         self.aborting,self.pending,self.closing,self.asked,self.hits,self.since = False,False,False,0,0,0
 
     def start(self):
@@ -30,8 +30,8 @@ class Subshell:
         "Run on this thread until `stop`"
         self.tid,here.sub = threading.get_ident(),self
         asyncio.set_event_loop(self.loop)
-        self.loop.create_task(self.run(), context=self.context)
         while not self.closing:
+            if not self.runner or self.runner.done(): self.runner = self.loop.create_task(self.run(), context=self.context)
             try: self.loop.run_forever()
             except KeyboardInterrupt: pass  # of a callback between cells, or of a cell's task, which asyncio passes on
         for t in (tasks := asyncio.all_tasks(self.loop)): t.cancel()
@@ -99,6 +99,7 @@ class Subshell:
         async def cell(): return await self.drive(coro)
         self.task = self.loop.create_task(cell(), context=self.context)
         try: return await self.task
+        except asyncio.CancelledError: raise KeyboardInterrupt from None  # it cancelled itself
         finally:
             self.task = None
             if self.hits >= insistence: sys.settrace(None)

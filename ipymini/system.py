@@ -118,19 +118,9 @@ def signal_all(pids, num):
 def reap(pids, patience=1):
     "Wait for `pids` to end; kill those that live on after `patience` seconds"
     end = time.monotonic()+patience
-    while time.monotonic() < end and (alive := {p for p,*_ in processes()} & set(pids)): wait_for_one(alive, end)
-    if pids: signal_all({p for p,*_ in processes()} & set(pids), signal.SIGKILL)
-
-
-def wait_for_one(pids, end):
-    "Until one of `pids` ends, or the time `end`; without pidfd a hundredth of a second"
-    import select
-    try: fds = [os.pidfd_open(p) for p in pids]
-    except (AttributeError, OSError): return time.sleep(.01)
-    poll = select.poll()
-    for fd in fds: poll.register(fd, select.POLLIN)
-    poll.poll(max(0, end-time.monotonic())*1000)
-    for fd in fds: os.close(fd)
+    while alive := {p for p,*_ in processes()} & set(pids):
+        if time.monotonic() > end: return signal_all(alive, signal.SIGKILL)
+        time.sleep(.01)
 
 
 def watch_process(pid, channel, f):

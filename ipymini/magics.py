@@ -1,0 +1,69 @@
+"""The magics that a kernel brings along; all others are IPython's.
+
+Each does here what a terminal would have done: pages and edits become payloads, the rest is text. `self.shell.kernel` is what `compat` makes."""
+import threading
+from pathlib import Path
+from IPython.core import page
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magics.code import CodeMagics, InteractivelyDefined, MacroToEdit
+
+
+@magics_class
+class KernelMagics(Magics):
+    @line_magic
+    def connect_info(self, arg):
+        "Show what another client needs to connect to this kernel"
+        file = self.shell.parent.connection_file
+        print(Path(file).read_text(), "", "A console on this machine connects to this kernel with", f"    jupyter console --existing {file}",
+            "On another one, save the JSON above to a file there and name that file.", sep="\n")
+
+    @line_magic
+    def qtconsole(self, arg):
+        "Open a Qt console on this kernel; `arg`: its options"
+        from ipykernel.connect import connect_qtconsole
+        connect_qtconsole(argv=arg.split())
+
+    @line_magic
+    def autosave(self, arg):
+        "Let the notebook save itself every `arg` seconds, 0 for never; heeded by frontends that run JavaScript of a notebook's"
+        try: n = int(arg)
+        except ValueError: raise UsageError(f"%autosave needs a number of seconds, got {arg!r}") from None
+        self.shell.display_pub.publish({"application/javascript": f"IPython.notebook.set_autosave_interval({n*1000})"})
+        print(f"Autosaving every {n} seconds" if n else "Autosave disabled")
+
+    @line_magic
+    def less(self, arg):
+        "Show a file in the pager"
+        if not arg: raise UsageError("%less needs the name of a file")
+        text = Path(arg).expanduser().read_text(errors="replace")
+        page.page(self.shell.pycolorize(text) if arg.endswith(".py") else text)
+
+    more = line_magic("more")(less)
+
+    @line_magic
+    def man(self, arg):
+        "Show a manual page in the pager"
+        page.page(self.shell.getoutput(f"man {arg} | col -b", split=False))
+
+    @line_magic
+    def edit(self, arg, last=["", ""]):
+        "Have the frontend open what IPython's %edit would: a file, a line of it, cells of the history, a function, a class"
+        opts,args = self.parse_options(arg, "prxn:")
+        find = lambda args: CodeMagics._find_edit_target(self.shell, args, opts, last)
+        try: file,line,_ = find(args)
+        except InteractivelyDefined as e: file,line,_ = find(str(e.index))
+        except MacroToEdit: raise UsageError("a macro has no file: show it with print, define it anew with %macro") from None
+        if file: self.shell.payload_manager.write_payload(dict(source="edit_magic", filename=str(Path(file).absolute()), line_number=int(line or 0)))
+
+    @line_magic
+    def clear(self, arg):
+        "Clear the terminal"
+        print("\x1b[H\x1b[2J", end="")
+
+    @line_magic
+    def subshell(self, arg):
+        "Tell in which subshell and thread this runs, and which others there are"
+        kernel = self.shell.kernel
+        print(f"subshell id: {kernel.sub.id}", f"thread id: {threading.get_ident()}", f"main thread id: {threading.main_thread().ident}",
+            f"subshells: {[id for id in list(kernel.k.subs) if id]}", sep="\n")
