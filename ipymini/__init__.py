@@ -2,7 +2,6 @@
 
 __version__ = "0.2.0"
 
-
 def wait_until(condition, timeout=None):
     """True once `condition()` is true, False when `timeout` seconds have passed; comm messages, as of widgets, are handled meanwhile
 

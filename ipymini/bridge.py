@@ -19,13 +19,11 @@ from .output import DisplayHook, DisplayPublisher
 environ = dict(TERM="xterm-color", CLICOLOR="1", FORCE_COLOR="1", CLICOLOR_FORCE="1", PAGER="cat", GIT_PAGER="cat")
 inline = "module://matplotlib_inline.backend_inline"
 
-
 def error_content(etype, value, traceback):
     "An exception as a message tells it; one whose text cannot be had is told all the same"
     try: text = str(value)
     except Exception as e: text = f"<its text raised {type(e).__name__}>"
     return dict(ename=etype.__name__, evalue=text, traceback=list(traceback))
-
 
 class Bridge:
     "An IPython shell behind message contents; `options`: traits by `Class.trait`, and some options of IPython's command line"
@@ -167,7 +165,6 @@ class Bridge:
         if not self.dap: self.dap = Debugger(self.ip, self.out.publish)
         return self.dap
 
-
 class Payloads(PayloadManager):
     "Payloads of the request that writes them"
     @property
@@ -177,10 +174,8 @@ class Payloads(PayloadManager):
 
     def clear_payload(self): self._payload.clear()
 
-
 class Compiler(CachingCompiler):
     def get_code_name(self, raw_code, transformed_code, number): return cell_name(raw_code)
-
 
 class ZMQInteractiveShell(InteractiveShell):
     "IPython's shell with a frontend in place of a terminal"
@@ -263,7 +258,6 @@ class ZMQInteractiveShell(InteractiveShell):
     @property
     def parent_header(self): return self.get_parent().get("header", {})
 
-
 def trim(tb):
     "Cut off the end of `tb` that is ours: the signal handler that interrupted, the prompt that waited"
     last = tb
@@ -272,12 +266,10 @@ def trim(tb):
         tb = tb.tb_next
     if last: last.tb_next = None
 
-
 def grouped(e):
     "True if IPython has no format of its own for `e`: an ExceptionGroup is in it"
     while e is not None and not isinstance(e, BaseExceptionGroup): e = e.__context__
     return e is not None
-
 
 class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     "IPython's application: configuration files, profile, extensions, startup code"
@@ -292,6 +284,5 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
         hm = self.config.HistoryManager
         if "db_cache_size" not in hm: hm.db_cache_size = 10**6  # `Bridge.save_soon` decides when to write
         if "connection_options" not in hm: hm.connection_options = dict(check_same_thread=False, timeout=.5)  # then history is kept in memory
-
 
 ZMQInteractiveShell.__module__ = "ipykernel.zmqshell"  # plotly, pandas and rich look at these names

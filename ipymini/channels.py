@@ -19,7 +19,6 @@ queue_limit = 2**25    # bytes queued here before a writer waits; zmq's own queu
 reader_queue = 32      # messages that zmq queues for one reader
 patience = 10_000      # ms that a reader who does not read may hold up the others
 
-
 class Channel(Thread):
     "A socket and the only thread that touches it; sleeps in `poll` until the wire or `wake` rouses it"
     kind = zmq.ROUTER
@@ -131,7 +130,6 @@ class Channel(Thread):
 
     def transmit(self, frames): self.sock.send_multipart(frames, copy=size(frames) < piece)
 
-
 def contexts():
     "A zmq context for the channels, and one for the heartbeat"
     return zmq.Context(), zmq.Context()
@@ -156,14 +154,12 @@ def listens(path):
     from socket import AF_UNIX
     with socket(AF_UNIX) as s: return s.connect_ex(path) == 0
 
-
 class Heartbeat(Channel):
     "Echo, in C and without the GIL; give it a context of its own, so that its I/O thread never waits for Python"
     def run(self):
         try: zmq.proxy(self.sock, self.sock)
         except zmq.ContextTerminated: pass
         finally: self.sock.close(0)
-
 
 class Stdin(Channel):
     "Prompts out, lines in, one asker after the other"
@@ -228,7 +224,6 @@ class Stdin(Channel):
         line = msg["content"].get("value")
         q.answer(line if isinstance(line, str) else "")
 
-
 class Question:
     "A prompt that waits for its line"
     def __init__(self, msg, frames):
@@ -238,7 +233,6 @@ class Question:
     def answer(self, line):
         self.line = line
         self.answered.set()
-
 
 class IOPub(Channel):
     "What everybody sees; text is gathered, nothing is dropped but for a reader who has not read for `patience`"

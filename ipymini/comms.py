@@ -2,7 +2,6 @@
 import comm
 from comm.base_comm import BaseComm, CommManager
 
-
 def bind(publish, kernel):
     "Give the `comm` package our comms; the manager that holds them"
     class Comm(BaseComm):

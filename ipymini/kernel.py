@@ -19,7 +19,6 @@ piece = 2**18   # characters in one stream message
 caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
 
-
 class Kernel:
     "One kernel process: sockets, subshells and what goes on between them. Raises: BadConnection"
     def __init__(self, file, options):
@@ -364,21 +363,17 @@ class Kernel:
         if self.cfg["transport"] == "ipc": system.remove(*(f"{self.cfg['ip']}-{self.cfg[p]}" for p in ports))
         os._exit(self.status)
 
-
 class UnknownSubshellError(LookupError): "A request for a subshell that is not there"
 class Aborted(RuntimeError):             "A cell that was not run because one before it failed"
-
 
 def now(coro):
     "Run `coro`, which waits for nothing, to its end"
     try: coro.send(None)
     except StopIteration: pass
 
-
 def failure(e):
     "The content of an error reply for `e`"
     return dict(status="error", ename=type(e).__name__, evalue=str(e), traceback=[f"{type(e).__name__}: {e}"], payload=[], user_expressions={})
-
 
 def need(c, **types):
     "`c`, if it has a value of the given type under each name. Raises: ValueError"
@@ -386,11 +381,9 @@ def need(c, **types):
         if not isinstance(c.get(k), t): raise ValueError(f"the content needs {k!r}, a {t.__name__}" + (f", not {c[k]!r:.80}" if k in c else ""))
     return c
 
-
 def whole(c, k):
     "The integer `c[k]`, or None. Raises: ValueError"
     return need(c, **{k: int})[k] if c.get(k) is not None else None
-
 
 def pieces(text):
     "`text` in parts that a frontend can show one by one: cut behind a line if there is one, never inside an escape sequence"
@@ -400,7 +393,6 @@ def pieces(text):
         yield text[:i]
         text = text[i:]
     if text: yield text
-
 
 needs_bridge = {"debug_request", *quick} - {"kernel_info_request"}
 topics = dict(display_data=b"display_data", update_display_data=b"display_data", clear_output=b"display_data", debug_event=b"debug_event")
@@ -412,7 +404,6 @@ info = dict(status="ok", protocol_version=version, implementation="ipymini", imp
     help_links=[dict(text="Python Reference", url=f"https://docs.python.org/{pyversion.rpartition('.')[0]}"),
         dict(text="IPython Reference", url="https://ipython.readthedocs.io/")],
     supported_features=["kernel subshells", "debugger"])
-
 
 def main(file, options):
     "Run a kernel on the connection file `file`, made if it is missing; ends the process"

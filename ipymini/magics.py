@@ -8,7 +8,6 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magics.code import CodeMagics, InteractivelyDefined, MacroToEdit
 
-
 @magics_class
 class KernelMagics(Magics):
     @line_magic

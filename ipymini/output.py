@@ -9,7 +9,6 @@ from functools import wraps
 from IPython.core import displayhook, displaypub
 from IPython.core.error import StdinNotImplementedError
 
-
 class Output:
     "Takes over, from `start`, the process's streams and prompts"
     def __init__(self, publish, write, flush, ask, parent):
@@ -92,7 +91,6 @@ class Output:
 
     def refuse(self, prompt, password): raise StdinNotImplementedError("input() does not work in a forked process")
 
-
 class Hooked:
     "Publishes through hooks that a thread may register: each takes the message and returns it, changed or not, or None to drop it"
     def hooks(self):
@@ -116,7 +114,6 @@ class Hooked:
             content,metadata = msg["content"],msg["metadata"]
         if type == "stream": self.out.write(**content)
         else: self.out.send(type, content, metadata=metadata, **kw)
-
 
 class OutStream(Hooked, io.TextIOBase):
     "sys.stdout or sys.stderr: what is written becomes stream messages of the request that the writer runs for"
@@ -149,7 +146,6 @@ class OutStream(Hooked, io.TextIOBase):
     @property
     def parent_header(self): return (self.out.parent.get() or {}).get("header", {})
 
-
 class Bytes(io.RawIOBase):
     "The byte side of a stream"
     def __init__(self, stream): self.stream,self.decode = stream,codecs.getincrementaldecoder("utf8")("replace").decode
@@ -163,7 +159,6 @@ class Bytes(io.RawIOBase):
     def flush(self): self.stream.flush()
 
     def fileno(self): return self.stream.fileno()
-
 
 class DisplayHook(Hooked, displayhook.DisplayHook):
     "execute_result; whatever depends on the cell comes from the request, as cells of subshells overlap"
@@ -182,7 +177,6 @@ class DisplayHook(Hooked, displayhook.DisplayHook):
 
     def finish_displayhook(self): self._is_active = False
 
-
 class DisplayPublisher(Hooked, displaypub.DisplayPublisher):
     "display_data, update_display_data and clear_output"
     def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **kw):
@@ -190,7 +184,6 @@ class DisplayPublisher(Hooked, displaypub.DisplayPublisher):
         self.emit("update_display_data" if update else "display_data", dict(data=data, metadata=metadata or {}, transient=transient or {}), **kw)
 
     def clear_output(self, wait=False): self.emit("clear_output", dict(wait=wait))
-
 
 class Capture:
     "Reads what is written to file descriptors 1 and 2 and puts it on the streams, for the cell that began last"

@@ -11,7 +11,6 @@ from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from time import monotonic
 from types import coroutine
 
-
 class Subshell:
     "Runs one message after the other; `put`, `steal`, `abort`, `interrupt` and `stop` may be called from any thread"
     def __init__(self, serve, id=None, traced=True):
@@ -140,7 +139,6 @@ class Subshell:
             self.asked += 1
             self.tell(self.task.cancel)
         elif self.msg or self.q: self.pending = True
-
 
 drive_code,call_code = Subshell.drive.__code__,asyncio.Handle._run.__code__
 here = threading.local()  # sub: the subshell whose thread this is

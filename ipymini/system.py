@@ -6,14 +6,11 @@ import faulthandler, os, signal, sys, threading, time
 try: log_fd = os.dup(2)  # before file descriptor 2 is captured: what we log must not become a cell's output
 except OSError: log_fd = os.open(os.devnull, os.O_WRONLY)
 
-
 here = os.path.dirname(__file__)
-
 
 def log(text):
     try: os.write(log_fd, text.encode("utf8", "backslashreplace"))
     except OSError: pass  # whoever read it has gone
-
 
 class Letter:
     "What the next kernel on the connection file `file` says in its first cell if this one dies: the cell that ran and faulthandler's stacks"
@@ -41,7 +38,6 @@ class Letter:
             if name.endswith(".json.death") and not os.path.exists(os.path.join(folder, name[:-6])): remove(os.path.join(folder, name))
         remove(self.path)
 
-
 def story(code, ran, fault):
     "A letter in words; of a kernel that was killed between cells there is nothing to tell"
     if not code+fault: return ""
@@ -50,13 +46,11 @@ def story(code, ran, fault):
     what = f"\nIt ran this cell:\n\n{code}\n\n" if code else "\n"
     return "The kernel before this one died." + what + (fault or "It left no trace: it was killed, ran out of memory, or called os._exit.\n")
 
-
 def interrupt():
     "What Ctrl-C does: SIGINT for us and, if we lead a process group, for the children in it"
     if os.name == "nt": return interrupt_main()
     if os.getpgrp() == os.getpid(): os.killpg(os.getpid(), signal.SIGINT)
     else: os.kill(os.getpid(), signal.SIGINT)
-
 
 def interrupt_main():
     "Have the SIGINT handler run on the main thread, out of any system call"
@@ -64,7 +58,6 @@ def interrupt_main():
     else:
         import _thread
         _thread.interrupt_main()
-
 
 def stacks():
     "Where each thread that runs user code is, as text"
@@ -76,7 +69,6 @@ def stacks():
         if not getattr(t, "pydev_do_not_trace", False) and calls[ours+1:]:
             parts += [f"\nThread {t.name if t else id}, most recent call last:\n", *traceback.format_list(calls[ours+1:])]
     return "\nStill running after an interrupt. Where each thread is:\n" + "".join(parts)
-
 
 def processes():
     "pid, parent and process group of every process that can be seen"
@@ -92,13 +84,11 @@ def processes():
         if state != "Z": found.append((int(pid), int(ppid), int(pgid)))
     return found
 
-
 def tree():
     "Our descendants, with their process groups"
     ps,found = processes(),{os.getpid(): os.getpgrp()}
     while new := {pid: pgid for pid,ppid,pgid in ps if ppid in found and pid not in found}: found.update(new)
     return found
-
 
 def children():
     "Processes that end with us: our descendants, and all others of the group if we lead it, save those that left it for a group of their own"
@@ -108,12 +98,10 @@ def children():
     if me == group: mine |= {pid for pid,_,pgid in processes() if pgid == group}
     return sorted(mine-{me})
 
-
 def signal_all(pids, num):
     for pid in pids:
         try: os.kill(pid, num)
         except ProcessLookupError: pass
-
 
 def reap(pids, patience=1):
     "Wait for `pids` to end; kill those that live on after `patience` seconds"
@@ -121,7 +109,6 @@ def reap(pids, patience=1):
     while alive := {p for p,*_ in processes()} & set(pids):
         if time.monotonic() > end: return signal_all(alive, signal.SIGKILL)
         time.sleep(.01)
-
 
 def watch_process(pid, channel, f):
     "Have `channel` call `f` when the process `pid` ends; one that cannot be seen, as across containers, is not watched"
@@ -131,7 +118,6 @@ def watch_process(pid, channel, f):
     t = threading.Thread(target=wait_process, args=(pid, lambda: channel.fence(f)), name="launcher watch", daemon=True)
     t.pydev_do_not_trace = t.is_pydev_daemon_thread = True
     t.start()
-
 
 def wait_process(pid, f):
     "Call `f` when `pid` has ended, looking once a second where no event tells"
@@ -144,19 +130,16 @@ def wait_process(pid, f):
     while exists(pid): time.sleep(1)
     f()
 
-
 def exists(pid):
     try: os.kill(pid, 0)
     except ProcessLookupError: return False
     except PermissionError: pass
     return True
 
-
 def remove(*paths):
     for p in paths:
         try: os.remove(p)
         except FileNotFoundError: pass
-
 
 last = {}  # CPU seconds by pid and of the host, when usage was asked for last
 
@@ -177,10 +160,8 @@ def usage():
     last.update(when=now, cpu=cpu, host=host, idle=idle)
     return dict(dict(kernel_cpu=0.0), **res, kernel_memory=mem, host_virtual_memory=host_memory())
 
-
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat") as f: return sum(map(int, f.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
-
 
 def memory(pid):
     "Proportional set size, else resident"
@@ -189,12 +170,10 @@ def memory(pid):
     except (OSError, StopIteration):
         with open(f"/proc/{pid}/statm") as f: return int(f.read().split()[1])*os.sysconf("SC_PAGE_SIZE")
 
-
 def host_cpu():
     "Jiffies so far, in all and idle"
     with open("/proc/stat") as f: t = list(map(int, f.readline().split()[1:9]))
     return sum(t), t[3]+t[4]
-
 
 def host_memory():
     with open("/proc/meminfo") as f: m = {k: int(v.split()[0])*1024 for k,v in (l.split(":") for l in f)}

@@ -12,11 +12,9 @@ history_size = 65536
 
 parent = ContextVar("parent", default=None)  # the `Msg` that whatever runs now runs for
 
-
 class BadMessage(ValueError): "Bytes that are no message for us; says why"
 class Duplicate(BadMessage):  "A signature seen before"
 class BadConnection(Exception): "A connection file, or an address in it, that cannot be used; says which and why"
-
 
 class Msg(dict):
     "A message as jupyter_client's dict has it; `ids` and `raw`, its header's bytes, go back on the wire unchanged"
@@ -31,7 +29,6 @@ class Msg(dict):
         "`d` itself, or the message that the plain dict `d` describes; None of an empty one"
         if isinstance(d, cls) or not d: return d or None
         return cls(d.get("header") or {}, d.get("content"), d.get("parent_header"), d.get("metadata"), ids=d.get("ids", ()))
-
 
 class Wire:
     "Packs and signs what goes out, checks and unpacks what comes in, for one process"
@@ -81,12 +78,10 @@ class Wire:
         parts = [header, parent.raw if parent is not None else b"{}", encode(metadata) if metadata else b"{}", encode(content)]
         return [*ids, delim, self.sign(parts), *parts, *map(solid, buffers)]
 
-
 def iso():
     "The time now, as headers have it"
     t = time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(t)) + f".{int(t%1*1e6):06d}Z"
-
 
 def solid(buf):
     "`buf` as bytes that no later write can change, copied once at most. Raises: ValueError when it is not contiguous"
@@ -94,7 +89,6 @@ def solid(buf):
     view = memoryview(buf)
     if not view.contiguous: raise ValueError("a message buffer must be contiguous: copy it first, for instance with numpy.ascontiguousarray")
     return view.tobytes()
-
 
 def plain(o):
     "What JSON has no form for, in a form that it has. Raises: TypeError"
@@ -108,9 +102,7 @@ def plain(o):
     try: return list(o)
     except TypeError: raise TypeError(f"{type(o).__name__} has no JSON form: {o!r:.80}") from None
 
-
 def finite(f): return f if f-f == 0 else repr(f)
-
 
 def clean(o):
     "`o` with names as keys and no NaN, for what strict JSON refuses"
@@ -119,9 +111,7 @@ def clean(o):
     if isinstance(o, float): return finite(o)
     return o if o is None or isinstance(o, (str, int)) else clean(plain(o))
 
-
 strict = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain).encode
-
 
 def encode(o):
     "`o` as UTF-8 JSON; a lone surrogate becomes its JSON escape. Raises: TypeError or ValueError"
@@ -129,9 +119,7 @@ def encode(o):
     except (TypeError, ValueError): s = strict(clean(o))
     return s.encode("utf8", "backslashreplace")
 
-
 ports = [f"{c}_port" for c in ("shell", "iopub", "stdin", "control", "hb")]
-
 
 def read_connection(path):
     "The connection file at `path`, with defaults for what it leaves out. Raises: BadConnection"
@@ -149,7 +137,6 @@ def read_connection(path):
     if cfg["transport"] not in ("tcp", "ipc"):
         raise BadConnection(f"connection file {path}: transport is {cfg['transport']!r}, known are tcp and ipc")
     return cfg
-
 
 def write_connection(path, cfg):
     "Write `cfg` to `path`, for the owner's eyes only. Raises: BadConnection"
