@@ -121,8 +121,7 @@ class Bridge:
             from copy import copy
             completer = copy(completer)
             completer.namespace = completer.global_namespace = dict(self.ip.user_ns)
-        with provisionalcompleter():
-            found = list(rectify_completions(code, completer.completions(code, pos)))
+        with provisionalcompleter(): found = list(rectify_completions(code, completer.completions(code, pos)))
         start,end = (found[0].start, found[0].end) if found else (pos, pos)
         types = [dict(start=o.start, end=o.end, text=o.text, type=o.type, signature=o.signature) for o in found]
         return dict(status="ok", matches=[o.text for o in found], cursor_start=start, cursor_end=end, metadata=dict(_jupyter_types_experimental=types))

@@ -244,7 +244,8 @@ class IOPub(Channel):
         self.hurry,self.awake,self.first,self.sent = False,False,0,{}  # sent: by stream name, when
 
     def options(self, sock):
-        for o,v in ((zmq.XPUB_VERBOSE, 1), (zmq.XPUB_MANUAL, 1), (zmq.XPUB_NODROP, 1), (zmq.SNDHWM, reader_queue), (zmq.SNDTIMEO, patience)): sock.setsockopt(o, v)
+        for o in (zmq.XPUB_VERBOSE, zmq.XPUB_MANUAL, zmq.XPUB_NODROP): sock.setsockopt(o, 1)
+        sock.sndhwm,sock.sndtimeo = reader_queue,patience
 
     def take(self, frames):
         "Welcome a subscriber before anything else reaches him, which is why subscriptions are manual. Source: JEP 65"

@@ -1,4 +1,4 @@
-"""Comms: the `comm` package, bound to `publish`."""
+"Comms: the `comm` package, bound to `publish`"
 import comm
 from comm.base_comm import BaseComm, CommManager
 

@@ -1,24 +1,24 @@
 """The debugger: what we answer ourselves, what debugpy answers, and the files that cells seem to come from.
 
 Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter. Is handed `publish(type, content)` for events. Read `cell_name`, which
-every cell pays for, then `Debugger.request`: the way of one request of the debug adapter protocol (DAP); then a session from `initialize` to `release`, the
-requests that debugpy answers, and those that never need it; last `Link`, the wire to debugpy, and what tells of values without a debugger."""
+every cell pays for, then `Debugger.request`: the way of one request of the debug adapter protocol (DAP); then a session from `initialize` to `end`, the requests
+that debugpy answers, and those that never need it; last `Link`, the wire to debugpy, and `Looks`, which tells of values without a debugger."""
 import json, linecache, os, re, socket, sys, tempfile, threading
 from ast import literal_eval
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import lru_cache
 from itertools import count, islice, zip_longest
+from time import monotonic, sleep
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, MethodType
 
 folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}", "")  # numba and joblib look for this beginning of its name
 seed,mult,mask = 0xC70F6907,0x5BD1E995,0xFFFFFFFF
-patience = 15     # seconds for debugpy to answer; a user's repr or expression runs meanwhile
-glance = .5       # seconds for all the reprs of one look at the namespace
-room,most = 120,300  # characters of a value, children of a container
+patience,glance = 15,.5  # seconds for debugpy to answer, during which a user's repr or expression may run; for all the reprs of one look at the namespace
+room,most = 120,300      # characters of a value, children of a container
 environ = dict(PYDEVD_DISABLE_FILE_VALIDATION="1",  # else it warns of frozen modules
-    PYDEVD_IPYTHON_COMPATIBLE_DEBUGGING="1")        # each statement of a cell is a frame of its own, steps go from one to the next
-plumbing = "ipymini IPython traitlets zmq tornado asyncio decorator comm jupyter_client runpy".split()
+    PYDEVD_IPYTHON_COMPATIBLE_DEBUGGING="1")        # each statement of a cell is a frame of its own, and a step goes from one to the next
+plumbing = "IPython traitlets zmq tornado asyncio decorator comm runpy os _collections_abc shutil".split()  # what runs around a cell on its thread
 hidden = re.compile(r"_\d+|_i\d*|_ii|_iii|_[ido]h|_|__|___|__(name|doc|package|loader|spec|annotations|builtins?|display)__|get_ipython|debugpy|exit|quit|In|Out").fullmatch
 resuming = "continue","next","stepIn","stepOut","goto"
 groups = "special variables","function variables"
@@ -48,11 +48,10 @@ class Refused(Exception):
 
 
 class Debugger:
-    "Answers debug requests, on the control thread; `ip`: IPython's shell; `stopped`: DAP ids of the threads that are"
+    "Answers debug requests; `ip`: IPython's shell; `stopped`: DAP ids of the threads that are"
     def __init__(self, ip, publish):
-        self.ip,self.publish = ip,publish
-        self.seq,self.addr,self.link,self.ready,self.stopped,self.breakpoints = count(1),None,None,None,frozenset(),{}
-        self.looks = Looks(ip)
+        self.ip,self.publish,self.looks,self.transforms,self.hook = ip,publish,Looks(ip),None,None
+        self.seq,self.addr,self.link,self.ready,self.stopped,self.set = count(1),None,None,None,frozenset(),{}
 
     def request(self, msg):
         "The response to the DAP request `msg`"
@@ -60,23 +59,22 @@ class Debugger:
         try:
             if not isinstance(cmd, str): raise Refused("a request needs a command")
             body = self.answer(cmd, args if isinstance(args, dict) else {})
-        except Refused as e: why,body = e.why,e.body
+        except Refused as e: why,body = f"{cmd}: {e.why}",e.body
         except KeyError as e: why = f"{cmd}: the arguments lack {e}"
-        except Exception as e: why = f"{type(e).__name__}: {e}"  # whatever the arguments lead to, a frontend waits for a DAP response
-        res = dict(type="response", request_seq=msg.get("seq"), seq=next(self.seq), success=why is None, command=cmd, body=body)
-        if why is not None: res["message"] = why
-        return res
+        except Exception as e: why = f"{cmd}: {type(e).__name__}: {e}"  # whatever the arguments lead to, a frontend waits for a DAP response
+        res = dict(type="response", request_seq=msg.get("seq"), seq=next(self.seq), success=why is None, command=cmd, body=body or {})
+        return res if why is None else dict(res, message=why)
 
     def answer(self, cmd, args):
         "Body of the response. Raises: Refused"
-        if cmd in self.static: return self.static[cmd](self, args) or {}
-        if not self.started: raise Refused(f"{cmd}: the debugger is not started, send initialize first", dict(stackFrames=[]) if cmd == "stackTrace" else None)
-        return self.handlers[cmd](self, args) or {} if cmd in self.handlers else self.ask(cmd, args)
+        if cmd in self.static: return self.static[cmd](self, args)
+        if not self.started: raise Refused("the debugger is not started, send initialize first", dict(stackFrames=[]) if cmd == "stackTrace" else None)
+        if cmd in resuming and cmd != "continue" and args.get("threadId") not in self.stopped: raise Refused("the thread is not stopped")
+        return self.handlers[cmd](self, args) if cmd in self.handlers else self.ask(cmd, args)
 
     def ask(self, cmd, args, seconds=patience):
         "Body of debugpy's response. Raises: Refused"
-        try: return taken(self.link.send(cmd, args, self.resumed if cmd in resuming else None).result(seconds))
-        except TimeoutError: raise Refused(f"{cmd}: no answer from debugpy within {seconds} s") from None
+        return taken(self.link.send(cmd, args, self.resumed if cmd in resuming else None), seconds)
 
     # -- a session
 
@@ -92,40 +90,50 @@ class Debugger:
         self.link.start()
         self.looks.slow.clear()
         invisible(getattr(self.ip.history_manager, "save_thread", None) or threading.current_thread())
-        keep_leading(self.ip)
-        return self.ask("initialize", args)
+        self.transforms = self.transforms or keep_leading(self.ip.input_transformer_manager)
+        try: return self.ask("initialize", args)
+        except Refused:
+            self.end()
+            raise
 
     def attach(self, args):
         "Attach and configure debugpy, which answers the one only after the other"
-        own = os.path.dirname(__file__)
-        rules = [*args.get("rules", []), dict(path=own, include=False), *(dict(module=m, include=False) for m in plumbing)]
+        rules = [*args.get("rules", []), dict(path=os.path.dirname(__file__), include=False), *(dict(module=m, include=False) for m in plumbing)]
         res = self.link.send("attach", dict(args, connect=dict(host=self.addr[0], port=self.addr[1]), rules=rules))
         wait([res, self.ready], patience, FIRST_COMPLETED)
-        if not res.done():
-            if not self.ready.done(): raise Refused(f"attach: no answer from debugpy within {patience} s")
-            self.ask("configurationDone", {})
-        try: body = taken(res.result(patience))
-        except TimeoutError: raise Refused(f"attach: no answer from debugpy within {patience} s") from None
-        if not os.environ.get("PYTHONBREAKPOINT"): sys.breakpointhook = sys.modules["debugpy"].breakpoint
+        if self.ready.done(): self.ask("configurationDone", {})
+        body = taken(res, patience if self.ready.done() else 0)
+        if not self.hook and not os.environ.get("PYTHONBREAKPOINT"): self.hook,sys.breakpointhook = sys.breakpointhook,sys.modules["debugpy"].breakpoint
         return body
 
     def disconnect(self, args):
         "End the session, not the process"
-        try:
-            if self.started: return self.ask("disconnect", dict(restart=False, terminateDebuggee=False), 5)
-        finally: self.release()
+        try: return self.ask("disconnect", dict(restart=False, terminateDebuggee=False), 5) if self.started else {}
+        finally: self.end()
 
-    def release(self):
+    def end(self):
         "Everything as it was before the session"
         link,self.link,self.stopped = self.link,None,frozenset()
         if link: link.close()
-        self.breakpoints.clear()
-        keep_leading(self.ip, False)
-        if getattr(sys.breakpointhook, "__module__", "").startswith("debugpy"): sys.breakpointhook = sys.__breakpointhook__
+        self.set.clear()
+        if self.transforms: self.ip.input_transformer_manager.cleanup_transforms = self.transforms
+        if self.hook and sys.breakpointhook is sys.modules["debugpy"].breakpoint: sys.breakpointhook = self.hook
+        self.transforms = self.hook = None
 
     def interrupt(self):
-        "Let stopped threads go on, into the interrupt that waits for them"
-        if self.stopped and self.started: self.link.send("continue", dict(threadId=min(self.stopped)), self.resumed)
+        """Let stopped threads go on, past every breakpoint until `rearm`, so that an interrupt can land; True if there were any
+
+        A KeyboardInterrupt that hits the debugger's own code would leave it unusable: see `inside`."""
+        if not self.started or not (self.stopped or any_inside()): return False
+        for cmd,args in self.set.values(): self.link.send(cmd, dict(args, breakpoints=[], filters=[]))
+        if self.stopped: self.link.send("continue", dict(threadId=1), self.resumed)
+        end = monotonic()+1
+        while any_inside() and monotonic() < end: sleep(.001)  # nothing tells us when a thread has left
+        return True
+
+    def rearm(self):
+        "Set again what `interrupt` took away"
+        for cmd,args in self.set.values(): self.link.send(cmd, args)
 
     def close(self):
         "The end: leave nothing behind, wait for nothing"
@@ -145,7 +153,7 @@ class Debugger:
 
     def halted(self, link, body):
         "The threads that a `stopped` event is about"
-        one = {body.get("threadId")}-{None}
+        one = {body.get("threadId")}
         if not body.get("allThreadsStopped"): return self.stopped|one
         return frozenset(t["id"] for t in (link.ask_inside("threads").get("body") or {}).get("threads", []))|one
 
@@ -155,13 +163,21 @@ class Debugger:
 
     # -- what debugpy answers
 
+    def go_on(self, args): return self.ask("continue", args) if self.stopped else dict(allThreadsContinued=True)  # else it never answers
+
     def set_breakpoints(self, args):
         "Set them, and remember where debugpy put them"
-        body,path = self.ask("setBreakpoints", args),args["source"]["path"]
-        kept = [dict(o, line=got.get("line", o["line"])) for o,got in zip(args.get("breakpoints") or [], body["breakpoints"])]
-        if kept: self.breakpoints[path] = kept
-        else: self.breakpoints.pop(path, None)
+        body,path,asked = self.ask("setBreakpoints", args),args["source"]["path"],args.get("breakpoints") or []
+        if asked: self.set[path] = "setBreakpoints",dict(args, breakpoints=[dict(o, line=got.get("line", o["line"])) for o,got in zip(asked, body["breakpoints"])])
+        else: self.set.pop(path, None)
         return body
+
+    def set_exceptions(self, args): return self.remember("setExceptionBreakpoints", args)
+    def set_functions(self, args):  return self.remember("setFunctionBreakpoints", args)
+
+    def remember(self, cmd, args):
+        self.set[cmd] = cmd,args
+        return self.ask(cmd, args)
 
     def variables(self, args):
         "Children of a value: debugpy's while stopped, else ours"
@@ -172,26 +188,26 @@ class Debugger:
     def copy_to_globals(self, args):
         "Copy a variable of a frame to the namespace (JEP 93)"
         src,dst = args["srcVariableName"],args["dstVariableName"]
-        if not (src.isidentifier() and dst.isidentifier()): raise Refused("copyToGlobals: both names must be identifiers")
-        if not self.stopped: raise Refused("copyToGlobals: no thread is stopped")
+        if not (src.isidentifier() and dst.isidentifier()): raise Refused("both names must be identifiers")
+        if not self.stopped: raise Refused("no thread is stopped")
         return self.ask("setExpression", dict(expression=f"globals()[{dst!r}]", value=src, frameId=args["srcFrameId"]))
 
     def rich_inspect(self, args):
         "A variable's mimebundle, from a frame if one is given"
         name,frame,none = args["variableName"],args.get("frameId"),dict(data={}, metadata={})
         if name in groups: return none
-        if not name.isidentifier(): raise Refused(f"richInspectVariables: {name!r} is no identifier", none)
+        if not name.isidentifier(): raise Refused(f"{name!r} is no identifier", none)
         if self.stopped and frame is not None:
             expr = f"get_ipython().display_formatter.format({name})"
             data,meta = literal_eval(self.ask("evaluate", dict(expression=expr, context="clipboard", frameId=frame))["result"])
-        elif name not in self.ip.user_ns: raise Refused(f"richInspectVariables: there is no {name!r}", none)
+        elif name not in self.ip.user_ns: raise Refused(f"there is no {name!r}", none)
         else: data,meta = aside(lambda: self.ip.display_formatter.format(self.ip.user_ns[name]), patience)
         return dict(data=data, metadata={k: v for k,v in meta.items() if k in data})
 
     # -- what we answer
 
     def info(self, args):
-        found = [dict(source=path, breakpoints=list(lines)) for path,lines in self.breakpoints.items()]
+        found = [dict(source=path, breakpoints=a["breakpoints"]) for path,(cmd,a) in self.set.items() if cmd == "setBreakpoints"]
         return dict(isStarted=self.started, hashMethod="Murmur2", hashSeed=seed, tmpFilePrefix=folder, tmpFileSuffix=".py", breakpoints=found,
             stoppedThreads=sorted(self.stopped), richRendering=True, exceptionPaths=["Python Exceptions"], copyToGlobals=True)
 
@@ -220,20 +236,21 @@ class Debugger:
         return dict(modules=found[start:][:n], totalModules=len(found))
 
     def inspect(self, args): return self.looks.names()
-
     def done(self, args): "`attach` did it"
-
     def unsupported(self, args): raise Refused("a kernel is attached to, it can be neither launched nor restarted")
 
-    static = dict(debugInfo=info, inspectVariables=inspect, richInspectVariables=rich_inspect, copyToGlobals=copy_to_globals, modules=modules, variables=variables,
-        dumpCell=dump_cell, source=source, initialize=initialize, disconnect=disconnect, terminate=disconnect, launch=unsupported, restart=unsupported)
-    handlers = dict(attach=attach, configurationDone=done, setBreakpoints=set_breakpoints)
+    static = dict(debugInfo=info, inspectVariables=inspect, richInspectVariables=rich_inspect, copyToGlobals=copy_to_globals, modules=modules, source=source,
+        dumpCell=dump_cell, variables=variables, initialize=initialize, disconnect=disconnect, terminate=disconnect, launch=unsupported, restart=unsupported)
+    handlers = {"attach": attach, "configurationDone": done, "continue": go_on, "setBreakpoints": set_breakpoints, "setExceptionBreakpoints": set_exceptions,
+        "setFunctionBreakpoints": set_functions}
 
 
-def taken(res):
-    "The body of debugpy's response. Raises: Refused"
-    if not res.get("success"): raise Refused(res.get("message") or "debugpy gave no reason", res.get("body"))
-    return res.get("body")
+def taken(res, seconds):
+    "The body of debugpy's response `res`, a future. Raises: Refused"
+    try: msg = res.result(seconds)
+    except TimeoutError: raise Refused(f"no answer from debugpy within {seconds or patience} s") from None
+    if not msg.get("success"): raise Refused(msg.get("message") or "debugpy gave no reason", msg.get("body"))
+    return msg.get("body")
 
 
 def listen():
@@ -244,17 +261,21 @@ def listen():
         import debugpy
         debugpy.configure(subProcess=False)
         return debugpy.listen(("127.0.0.1", 0))
-    try: return aside(start, 2*patience)  # from a thread that it never traces
+    try: return aside(start, 2*patience)  # it has its way with the thread that calls it
     except ImportError as e: raise Refused(f"debugging needs the package debugpy: {e}") from None
     finally: sys.breakpointhook = hook
 
 
-def keep_leading(ip, keep=True):
-    "Have IPython keep or strip blank lines at the top of a cell: lines of a breakpoint count from there"
-    from IPython.core.inputtransformer2 import leading_empty_lines
-    fs = ip.input_transformer_manager.cleanup_transforms
-    if keep and leading_empty_lines in fs: fs.remove(leading_empty_lines)
-    elif not keep and leading_empty_lines not in fs: fs.insert(0, leading_empty_lines)
+def keep_leading(manager):
+    "Have IPython keep blank lines at the top of a cell, from which lines of breakpoints are counted; the transforms that it had"
+    old = manager.cleanup_transforms
+    def cleanup(lines):
+        n = next((i for i,s in enumerate(lines) if not s.isspace()), 0)
+        blank,rest = lines[:n],lines
+        for f in old: rest = f(rest)
+        return rest if rest and rest[0].startswith("%%") else blank+rest  # a cell magic must be first
+    manager.cleanup_transforms = [cleanup]
+    return old
 
 
 def folder_made():
@@ -265,6 +286,18 @@ def folder_made():
     return folder
 
 
+def inside(frame):
+    "True if the debugger is at work in a thread whose innermost frame is `frame`, and not with an expression of the user's"
+    while frame:
+        name = frame.f_globals.get("__name__")
+        if name == "_pydevd_bundle.pydevd_vars": return False
+        if name == "pydevd" and frame.f_code.co_name == "do_wait_suspend": return True
+        frame = frame.f_back
+    return False
+
+def any_inside(): return any(map(inside, sys._current_frames().values()))
+
+
 def aside(f, seconds):
     "What `f()` returns, on a thread that the debugger leaves alone. Raises: TimeoutError"
     res = Future()
@@ -273,7 +306,6 @@ def aside(f, seconds):
         except BaseException as e: res.set_exception(e)
     invisible(threading.Thread(target=run, name="debugger, aside", daemon=True)).start()
     return res.result(seconds)
-
 
 def invisible(thread):
     "`thread`, which the debugger will neither show nor stop"
@@ -286,9 +318,9 @@ class Link:
     def __init__(self, addr, on_event):
         self.sock = socket.create_connection(addr, patience)
         self.sock.settimeout(None)
-        self.file,self.on_event,self.seq,self.waiting,self.held = self.sock.makefile("rb"),on_event,count(1),{},deque()
-        self.thread = invisible(threading.Thread(target=self.run, name="debugger", daemon=True))
-        self.start,self.is_alive = self.thread.start,self.thread.is_alive
+        self.file,self.on_event,self.seq,self.waiting,self.held,self.lock = self.sock.makefile("rb"),on_event,count(1),{},deque(),threading.Lock()
+        thread = invisible(threading.Thread(target=self.run, name="debugger", daemon=True))
+        self.start,self.is_alive = thread.start,thread.is_alive
 
     def send(self, cmd, args, then=None):
         "A future for debugpy's response, ours if debugpy is gone; `then` is called with it, before anything that follows it is handled"
@@ -296,7 +328,8 @@ class Link:
         if then: res.add_done_callback(then)
         self.waiting[n] = res
         b = json.dumps(dict(seq=n, type="request", command=cmd, arguments=args)).encode()
-        try: self.sock.sendall(b"Content-Length: %d\r\n\r\n" % len(b) + b)
+        try:
+            with self.lock: self.sock.sendall(b"Content-Length: %d\r\n\r\n" % len(b) + b)
         except OSError: self.lost()
         return res
 
@@ -324,11 +357,11 @@ class Link:
 
     def handle(self, msg):
         if msg.get("type") == "event": self.on_event(self, msg)
-        elif (n := msg.get("request_seq")) in self.waiting: self.waiting.pop(n).set_result(msg)
+        elif res := self.waiting.pop(msg.get("request_seq"), None): res.set_result(msg)
 
     def ask_inside(self, cmd):
         "The response to a request of an event's handler; what comes before it is handled after the event"
-        n,res = next(self.seq),self.send(cmd, {})
+        res = self.send(cmd, {})
         while not res.done() and (msg := self.read()):
             if msg.get("type") == "response" and self.waiting.get(msg.get("request_seq")) is res: self.handle(msg)
             else: self.held.append(msg)
@@ -336,7 +369,7 @@ class Link:
 
 
 class Looks:
-    "The namespace as a debugger shows it while nothing is stopped; a reference stands for a path of names, so that nobody keeps objects alive"
+    "The namespace as a debugger shows it while nothing is stopped; a reference stands for a path of names, so that it keeps no object alive"
     def __init__(self, ip): self.ip,self.refs,self.paths,self.slow = ip,{},[()],set()
 
     def names(self):
@@ -345,7 +378,7 @@ class Looks:
 
     def children(self, args):
         ref,start = args.get("variablesReference"),args.get("start") or 0
-        if not isinstance(ref, int) or not 0 < ref < len(self.paths): raise Refused(f"variables: there is no reference {ref}")
+        if not isinstance(ref, int) or not 0 < ref < len(self.paths): raise Refused(f"there is no reference {ref}")
         return dict(variables=self.look(self.paths[ref], start, args.get("count") or None))
 
     def ref(self, path):
@@ -374,12 +407,13 @@ class Looks:
         if len(path) == 1: return [(k, o, k) for k,o in self.ip.user_ns.copy().items() if kind(k, o) == path[0] and not hidden(k)]
         for k,o,expr in self.items(path[:-1], enter):
             if k == path[-1]: return [(k, o, expr and suffix and expr+suffix) for k,o,suffix in parts(o, enter)]
-        raise Refused(f"variables: {path[-1]} is gone")
+        raise Refused(f"{path[-1]} is gone")
 
 
 def kind(name, o):
+    "The group that a name is shown in"
     if name.startswith("__") and name.endswith("__"): return groups[0]
-    return groups[1] if isinstance(o, functions) else ""
+    return groups[1] if type(o) in functions else ""
 
 
 def parts(o, enter=None):
@@ -389,15 +423,17 @@ def parts(o, enter=None):
         for k,v in list(islice(dict.items(o), most)): yield brief(k, enter), v, f"[{k!r}]" if type(k) in plain else ""
     elif base := next((c for c in containers if issubclass(t, c)), None):
         for i,v in enumerate(list(islice(base.__iter__(o), most))): yield str(i), v, f"[{i}]" if base in (list, tuple) else ""
-    else:
-        slots = [(k, d) for c in t.__mro__ for k,d in vars(c).items() if type(d) is MemberDescriptorType]
-        try: attrs = list(object.__getattribute__(o, "__dict__").items())
-        except AttributeError: attrs = []
-        for k,d in slots:
-            try: attrs.append((k, d.__get__(o)))
-            except AttributeError: pass  # not set
-        for k,v in attrs[:most]:
-            if not k.startswith("__"): yield k, v, f".{k}"
+    elif t not in plain: yield from ((k, v, f".{k}") for k,v in attributes(o)[:most] if not k.startswith("__"))
+
+
+def attributes(o):
+    "Names and values of what `o` has in slots and its dictionary"
+    found = []
+    for k,d in [kd for c in type(o).__mro__ for kd in vars(c).items() if type(kd[1]) is MemberDescriptorType]:
+        try: found.append((k, d.__get__(o)))
+        except AttributeError: pass  # not set
+    try: return found + list(object.__getattribute__(o, "__dict__").items())
+    except (AttributeError, TypeError): return found
 
 
 def brief(o, enter, depth=3):

@@ -107,7 +107,8 @@ class Hooked:
 
     def emit(self, type, content, metadata=None, **kw):
         if self.hooks():
-            msg = dict(header=dict(msg_type=type), msg_type=type, parent_header=(self.out.parent.get() or {}).get("header", {}), metadata=metadata or {}, content=content)
+            parent = self.out.parent.get() or {}
+            msg = dict(header=dict(msg_type=type), msg_type=type, parent_header=parent.get("header", {}), metadata=metadata or {}, content=content)
             for hook in self.hooks():
                 msg = hook(msg)
                 if msg is None: return

@@ -73,8 +73,7 @@ class Wire:
 
         Raises: TypeError or ValueError where `content` has no JSON form."""
         s = self.session
-        header = (f'{{"msg_id":"{s}_{next(self.ids)}","msg_type":"{type}","username":"kernel","session":"{s}",'
-                  f'"date":"{iso()}","version":"{version}"}}').encode()
+        header = encode(dict(msg_id=f"{s}_{next(self.ids)}", msg_type=type, username="kernel", session=s, date=iso(), version=version))
         parts = [header, parent.raw if parent is not None else b"{}", encode(metadata) if metadata else b"{}", encode(content)]
         return [*ids, delim, self.sign(parts), *parts, *map(solid, buffers)]
 
