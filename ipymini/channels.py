@@ -9,6 +9,7 @@ from json import loads
 from socket import socket, socketpair
 from threading import Event, RLock, Thread, get_ident
 from time import monotonic
+from zmq.backend import Socket
 
 from .wire import BadConnection, BadMessage, Duplicate, delim, encode, ports
 
@@ -18,6 +19,10 @@ piece = 2**18          # characters of text in a stream message, at most
 queue_limit = 2**25    # bytes queued here before a writer waits; zmq's own queue, below, is the other half of the 64 MB
 reader_queue = 32      # messages that zmq queues for one reader
 patience = 10_000      # ms that a reader who does not read may hold up the others
+
+# pyzmq's Python layer over these costs more than they do; as ints its constants are not enums that it has to make
+send,recv,get = Socket.send,Socket.recv,Socket.get
+events,pollin,rcvmore,sndmore = map(int, (zmq.EVENTS, zmq.POLLIN, zmq.RCVMORE, zmq.SNDMORE))
 
 class Channel(Thread):
     "A socket and the only thread that touches it; sleeps in `poll` until the wire or `wake` rouses it"
@@ -112,8 +117,9 @@ class Channel(Thread):
 
     def receive(self):
         for _ in range(1000):  # then replies get their turn, even in a flood
-            try: frames = self.sock.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again: return
+            if not get(self.sock, events) & pollin: return
+            frames = [recv(self.sock)]
+            while get(self.sock, rcvmore): frames.append(recv(self.sock))
             self.take(frames)
 
     def take(self, frames):
@@ -128,7 +134,10 @@ class Channel(Thread):
             if callable(o): o()
             else: self.transmit(o)
 
-    def transmit(self, frames): self.sock.send_multipart(frames, copy=size(frames) < piece)
+    def transmit(self, frames):
+        copy = size(frames) < piece
+        for f in frames[:-1]: send(self.sock, f, sndmore, copy)
+        send(self.sock, frames[-1], 0, copy)
 
 def contexts():
     "A zmq context for the channels, and one for the heartbeat"

@@ -125,7 +125,7 @@ class Debugger:
 
         A KeyboardInterrupt that hits the debugger's own code would leave it unusable: see `inside`."""
         if not self.started or not (self.stopped or any_inside()): return False
-        for cmd,args in self.set.values(): self.link.send(cmd, dict(args, breakpoints=[], filters=[]))
+        for cmd,args in self.set.values(): self.link.send(cmd, dict(source=args.get("source"), breakpoints=[], filters=[]))
         if self.stopped: self.link.send("continue", dict(threadId=1), self.resumed)
         end = monotonic()+1
         while any_inside() and monotonic() < end: sleep(.001)  # nothing tells us when a thread has left
@@ -134,6 +134,8 @@ class Debugger:
     def rearm(self):
         "Set again what `interrupt` took away"
         for cmd,args in self.set.values(): self.link.send(cmd, args)
+
+    def inside(self, frame): return inside(frame)
 
     def close(self):
         "The end: leave nothing behind, wait for nothing"

@@ -143,6 +143,7 @@ class Kernel:
         if not c.get("silent"): self.publish("execute_input", dict(code=c["code"], execution_count=n))
         if self.letter.text: self.write("stderr", self.letter.text)
         self.letter.text = self.letter.cell(c["code"])
+        sub.context.run(parent.set, msg)
         try: res = await sub.user(self.bridge.execute(msg))
         except KeyboardInterrupt: res = self.bridge.interrupted(msg)
         if sub is self.main: self.catch_signals()  # the cell may have taken them

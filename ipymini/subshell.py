@@ -16,7 +16,7 @@ class Subshell:
     def __init__(self, serve, id=None, traced=True):
         self.serve,self.id,self.traced,self.q = serve,id,traced,deque()
         self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds
-        self.wakeup,self.msg,self.runner,self.task,self.tid = asyncio.Event(),None,None,None,None
+        self.msg,self.runner,self.task,self.tid = None,None,None,None
         self.aborting,self.pending,self.closing,self.asked,self.hits,self.since = False,False,False,0,0,0
 
     def start(self):
@@ -29,28 +29,23 @@ class Subshell:
         "Run on this thread until `stop`"
         self.tid,here.sub = threading.get_ident(),self
         asyncio.set_event_loop(self.loop)
+        self.tell(self.look)
         while not self.closing:
-            if not self.runner or self.runner.done(): self.runner = self.loop.create_task(self.run(), context=self.context)
             try: self.loop.run_forever()
-            except KeyboardInterrupt: pass  # of a callback between cells, or of a cell's task, which asyncio passes on
+            except KeyboardInterrupt: self.tell(self.look)  # of a callback between cells, or of a cell's task, which asyncio passes on
         for t in (tasks := asyncio.all_tasks(self.loop)): t.cancel()
-        self.loop.run_until_complete(asyncio.wait(tasks))
+        if tasks: self.loop.run_until_complete(asyncio.wait(tasks))
         self.loop.close()
 
     async def run(self):
-        while not self.closing:
-            while self.q: await self.handle()
-            self.pending = False
-            self.wakeup.clear()
-            if not self.q: await self.wakeup.wait()
-
-    async def handle(self):
-        try: o = self.q.popleft()
-        except IndexError: return  # stolen
-        if callable(o): return o()
-        self.msg,self.since = o,monotonic()
-        try: await self.serve(self, o)
-        finally: self.msg = None
+        "Handle what is queued; `look` starts this again when more has come"
+        while self.q and not self.closing:
+            try: o = self.q.popleft()
+            except IndexError: break  # stolen
+            self.msg,self.since = o,monotonic()
+            try: o() if callable(o) else await self.serve(self, o)
+            finally: self.msg = None
+        self.pending = False
 
     def put(self, o):
         "Queue `o`, a message or a function"
@@ -63,9 +58,13 @@ class Subshell:
         except RuntimeError: pass  # closed
 
     def look(self):
-        "Something has come: wake `run`, or serve comm messages beside a cell that awaits, which may wait for just them"
-        self.wakeup.set()
+        "Something has come: run it, or serve comm messages beside a cell that awaits, which may wait for just them"
         if self.task: self.comms(self.loop.create_task)
+        elif not self.runner or self.runner.done(): self.runner = self.begin(self.run())
+
+    def begin(self, coro, context=None):
+        "A task for `coro`; at once, not in the loop's next round, where Python can do that"
+        return asyncio.Task(coro, loop=self.loop, context=context, **eager)
 
     def comms(self, run):
         "Take the comm messages out of the queue and have `run` run the coroutines that serve them"
@@ -96,8 +95,10 @@ class Subshell:
         if self.pending: coro = interrupted(coro)
         self.pending,self.asked,self.hits = False,0,0
         async def cell(): return await self.drive(coro)
-        self.task = self.loop.create_task(cell(), context=self.context)
-        try: return await self.task
+        self.task = True
+        try:
+            self.task = self.begin(cell(), self.context)
+            return await self.task
         except asyncio.CancelledError: raise KeyboardInterrupt from None  # it cancelled itself
         finally:
             self.task = None
@@ -129,7 +130,8 @@ class Subshell:
 
         Raises it right here when called by a signal handler on the subshell's thread. Between cells it hits the next one that is queued, else nothing."""
         mine = threading.get_ident() == self.tid
-        if frame and frame.f_code is drive_code: return signal.raise_signal(signal.SIGINT) if mine else None  # on its way in or out: again in a moment
+        if frame and (frame.f_code is drive_code or self.task is True and not below(frame, drive_code)):
+            return signal.raise_signal(signal.SIGINT) if mine else None  # on its way in or out of user code: again in a moment
         self.hits += 1
         if below(frame, drive_code) or stray(frame, self.asked or not self.task):
             if self.hits >= insistence: insist(frame)
@@ -142,6 +144,7 @@ class Subshell:
 
 drive_code,call_code = Subshell.drive.__code__,asyncio.Handle._run.__code__
 here = threading.local()  # sub: the subshell whose thread this is
+eager = dict(eager_start=True) if sys.version_info >= (3, 12) else {}
 insistence = 3  # interrupts of one cell, from which on it does not help to swallow them
 
 def below(frame, code):

@@ -1,7 +1,7 @@
 """What the operating system knows of us: the log, children, the launcher's life, resources. Standard library only.
 
 A call that only Linux has stands beside its fallback."""
-import faulthandler, os, signal, sys, threading, time
+import faulthandler, mmap, os, signal, sys, threading, time
 
 try: log_fd = os.dup(2)  # before file descriptor 2 is captured: what we log must not become a cell's output
 except OSError: log_fd = os.open(os.devnull, os.O_WRONLY)
@@ -13,23 +13,24 @@ def log(text):
     except OSError: pass  # whoever read it has gone
 
 class Letter:
-    "What the next kernel on the connection file `file` says in its first cell if this one dies: the cell that ran and faulthandler's stacks"
+    "What the next kernel on the connection file `file` says in its first cell if this one dies: the cell that ran and faulthandler's stack"
     def __init__(self, file):
         self.path,self.text = f"{file}.death",""
         try:
-            self.f = open(os.open(self.path, os.O_RDWR|os.O_CREAT|os.O_APPEND, 0o600), "r+b", 0)
-            self.text = story(*self.f.read().decode("utf8", "replace").partition("\0"))
-            self.cell("")
-            faulthandler.enable(self.f, all_threads=False)
+            f = open(os.open(self.path, os.O_RDWR|os.O_CREAT|os.O_APPEND, 0o600), "r+b", 0)
+            self.text = story(f.read())
+            f.truncate(0)
+            f.write(bytes(4096))  # the cell goes here, through memory; faulthandler writes behind it
+            self.f,self.map = f,mmap.mmap(f.fileno(), 4096)
+            faulthandler.enable(f, all_threads=False)
         except OSError as e:
-            self.f = None
+            self.map = bytearray(4096)
             log(f"ipymini: no record of crashes, {self.path}: {e.strerror}\n")
 
     def cell(self, code):
         "Note the cell that runs now, or \"\" for none"
-        if not self.f: return
-        self.f.truncate(0)
-        if code: self.f.write(code.encode("utf8", "backslashreplace")[:4096]+b"\0")
+        b = code.encode("utf8", "backslashreplace")[:4000]
+        self.map[:len(b)+1] = b+b"\0"
 
     def burn(self):
         "Leave no letter, neither ours nor one beside a connection file that is gone"
@@ -38,10 +39,10 @@ class Letter:
             if name.endswith(".json.death") and not os.path.exists(os.path.join(folder, name[:-6])): remove(os.path.join(folder, name))
         remove(self.path)
 
-def story(code, ran, fault):
+def story(letter):
     "A letter in words; of a kernel that was killed between cells there is nothing to tell"
+    code,fault = (b.decode("utf8", "replace") for b in (letter[:4096].partition(b"\0")[0], letter[4096:]))
     if not code+fault: return ""
-    if not ran: code,fault = "",code
     fault = "".join(l for l in fault.splitlines(True) if not any(f in l for f in (here, "/IPython/core/", "/asyncio/", "<frozen runpy>")))
     what = f"\nIt ran this cell:\n\n{code}\n\n" if code else "\n"
     return "The kernel before this one died." + what + (fault or "It left no trace: it was killed, ran out of memory, or called os._exit.\n")
@@ -140,6 +141,7 @@ def remove(*paths):
     for p in paths:
         try: os.remove(p)
         except FileNotFoundError: pass
+        except OSError as e: log(f"ipymini: cannot remove {p}: {e.strerror}\n")
 
 last = {}  # CPU seconds by pid and of the host, when usage was asked for last
 

@@ -4,6 +4,7 @@ Needs the standard library alone. Read `Wire` from the top: what comes in, what 
 Source: Jupyter messaging 5.5, "The Wire Protocol"; JEP 106 for the connection file."""
 import hmac, json, os, time
 from contextvars import ContextVar
+from functools import lru_cache
 from itertools import count
 
 delim = b"<IDS|MSG>"
@@ -73,14 +74,19 @@ class Wire:
 
         Raises: TypeError or ValueError where `content` has no JSON form."""
         s = self.session
-        header = encode(dict(msg_id=f"{s}_{next(self.ids)}", msg_type=type, username="kernel", session=s, date=iso(), version=version))
+        header = (header_form % (s, next(self.ids), type, s, iso(), version)).encode()
         parts = [header, parent.raw if parent is not None else b"{}", encode(metadata) if metadata else b"{}", encode(content)]
         return [*ids, delim, self.sign(parts), *parts, *map(solid, buffers)]
+
+header_form = '{"msg_id":"%s_%d","msg_type":"%s","username":"kernel","session":"%s","date":"%s","version":"%s"}'
 
 def iso():
     "The time now, as headers have it"
     t = time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(t)) + f".{int(t%1*1e6):06d}Z"
+    return f"{second(int(t))}.{int(t%1*1e6):06d}Z"
+
+@lru_cache(1)
+def second(t): return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(t))
 
 def solid(buf):
     "`buf` as bytes that no later write can change, copied once at most. Raises: ValueError when it is not contiguous"
