@@ -22,7 +22,7 @@ inline = "module://matplotlib_inline.backend_inline"
 def error_content(etype, value, traceback):
     "An exception as a message tells it; one whose text cannot be had is told all the same"
     try: text = str(value)
-    except Exception as e: text = f"<its text raised {type(e).__name__}>"
+    except BaseException as e: text = f"<its text raised {type(e).__name__}>"
     return dict(ename=etype.__name__, evalue=text, traceback=list(traceback))
 
 class Bridge:
@@ -59,7 +59,7 @@ class Bridge:
         except BaseException as e:  # of IPython's own making, as when it stores an exception that has no text
             if "error" not in st: ip.showtraceback()
             error = st["error"][0] if "error" in st else e
-        else: error = res.error_before_exec or res.error_in_exec
+        else: error = res.error_before_exec or res.error_in_exec or st.get("failed")
         ok = error is None
         reply = dict(status="ok", user_expressions=ip.user_expressions(c.get("user_expressions") or {})) if ok else self.failed(msg, error)
         if store: self.save_soon()
@@ -238,7 +238,7 @@ class ZMQInteractiveShell(InteractiveShell):
         try: etype,value,tb = self._get_exc_info(exc_tuple)
         except ValueError: value = tb = None
         trim(tb)
-        if not grouped(value): return super().showtraceback(exc_tuple, *args, **kw)
+        if not (grouped(value) or textless(value)): return super().showtraceback(exc_tuple, *args, **kw)
         import traceback
         self._showtraceback(etype, value, [s.rstrip("\n") for s in traceback.format_exception(etype, value, tb)])
 
@@ -269,6 +269,11 @@ def grouped(e):
     "True if IPython has no format of its own for `e`: an ExceptionGroup is in it"
     while e is not None and not isinstance(e, BaseExceptionGroup): e = e.__context__
     return e is not None
+
+def textless(e):
+    "True if `e` cannot be turned into text, which IPython would not survive"
+    try: str(e)
+    except BaseException: return True
 
 class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     "IPython's application: configuration files, profile, extensions, startup code"

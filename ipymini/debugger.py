@@ -7,9 +7,9 @@ import json, linecache, os, re, socket, sys, tempfile, threading
 from ast import literal_eval
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack
 from functools import lru_cache
 from itertools import count, islice, zip_longest
-from time import monotonic, sleep
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, MethodType
 
 folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}", "")  # numba and joblib look for this beginning of its name
@@ -50,7 +50,7 @@ class Refused(Exception):
 class Debugger:
     "Answers debug requests; `ip`: IPython's shell; `stopped`: DAP ids of the threads that are"
     def __init__(self, ip, publish):
-        self.ip,self.publish,self.looks,self.transforms,self.hook = ip,publish,Looks(ip),None,None
+        self.ip,self.publish,self.looks,self.undo = ip,publish,Looks(ip),ExitStack()
         self.seq,self.addr,self.link,self.ready,self.stopped,self.set = count(1),None,None,None,frozenset(),{}
 
     def request(self, msg):
@@ -90,7 +90,6 @@ class Debugger:
         self.link.start()
         self.looks.slow.clear()
         invisible(getattr(self.ip.history_manager, "save_thread", None) or threading.current_thread())
-        self.transforms = self.transforms or keep_leading(self.ip.input_transformer_manager)
         try: return self.ask("initialize", args)
         except Refused:
             self.end()
@@ -103,8 +102,25 @@ class Debugger:
         wait([res, self.ready], patience, FIRST_COMPLETED)
         if self.ready.done(): self.ask("configurationDone", {})
         body = taken(res, patience if self.ready.done() else 0)
-        if not self.hook and not os.environ.get("PYTHONBREAKPOINT"): self.hook,sys.breakpointhook = sys.breakpointhook,sys.modules["debugpy"].breakpoint
+        self.enter()
         return body
+
+    def enter(self):
+        "What a session changes in this process, with its undo"
+        import debugpy
+        dbg,manager,events = sys.modules["pydevd"],self.ip.input_transformer_manager,self.ip.events
+        dbg.get_global_debugger().writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # its two writes a message cost 40 ms otherwise
+        dbg.TIMEOUT_SLOW = .02  # how often a stopped thread looks whether it may go on
+        self.undo.callback(setattr, dbg, "TIMEOUT_SLOW", .2)
+        self.undo.callback(setattr, manager, "cleanup_transforms", manager.cleanup_transforms)
+        manager.cleanup_transforms = [keeping_leading(manager.cleanup_transforms)]
+        if not os.environ.get("PYTHONBREAKPOINT"):
+            self.undo.callback(setattr, sys, "breakpointhook", sys.breakpointhook)
+            sys.breakpointhook = debugpy.breakpoint
+        if not dbg.PYDEVD_USE_SYS_MONITORING:
+            def trace(): return sys.gettrace() or debugpy.debug_this_thread()  # an interrupt that leaves through the debugger ends tracing
+            events.register("pre_execute", trace)
+            self.undo.callback(events.unregister, "pre_execute", trace)
 
     def disconnect(self, args):
         "End the session, not the process"
@@ -116,24 +132,17 @@ class Debugger:
         link,self.link,self.stopped = self.link,None,frozenset()
         if link: link.close()
         self.set.clear()
-        if self.transforms: self.ip.input_transformer_manager.cleanup_transforms = self.transforms
-        if self.hook and sys.breakpointhook is sys.modules["debugpy"].breakpoint: sys.breakpointhook = self.hook
-        self.transforms = self.hook = None
+        self.undo.close()
 
     def interrupt(self):
-        """Let stopped threads go on, past every breakpoint until `rearm`, so that an interrupt can land; True if there were any
+        """Let stopped threads go on; True if there were any
 
-        A KeyboardInterrupt that hits the debugger's own code would leave it unusable: see `inside`."""
-        if not self.started or not (self.stopped or any_inside()): return False
-        for cmd,args in self.set.values(): self.link.send(cmd, dict(source=args.get("source"), breakpoints=[], filters=[]))
-        if self.stopped: self.link.send("continue", dict(threadId=1), self.resumed)
-        end = monotonic()+1
-        while any_inside() and monotonic() < end: sleep(.001)  # nothing tells us when a thread has left
+        They are on their way for a while: a KeyboardInterrupt that is injected right now hits them before they run another line. One that comes earlier would
+        leave debugpy unusable, see `inside`; so would a DAP request, which is answered by the thread that goes on, if it does."""
+        if not self.started or not self.stopped: return False
+        from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
+        resume_threads("*")
         return True
-
-    def rearm(self):
-        "Set again what `interrupt` took away"
-        for cmd,args in self.set.values(): self.link.send(cmd, args)
 
     def inside(self, frame): return inside(frame)
 
@@ -268,16 +277,14 @@ def listen():
     finally: sys.breakpointhook = hook
 
 
-def keep_leading(manager):
-    "Have IPython keep blank lines at the top of a cell, from which lines of breakpoints are counted; the transforms that it had"
-    old = manager.cleanup_transforms
+def keeping_leading(transforms):
+    "What `transforms` do, except that blank lines at the top of a cell stay: a frontend counts lines from there"
     def cleanup(lines):
         n = next((i for i,s in enumerate(lines) if not s.isspace()), 0)
         blank,rest = lines[:n],lines
-        for f in old: rest = f(rest)
+        for f in transforms: rest = f(rest)
         return rest if rest and rest[0].startswith("%%") else blank+rest  # a cell magic must be first
-    manager.cleanup_transforms = [cleanup]
-    return old
+    return cleanup
 
 
 def folder_made():
@@ -296,8 +303,6 @@ def inside(frame):
         if name == "pydevd" and frame.f_code.co_name == "do_wait_suspend": return True
         frame = frame.f_back
     return False
-
-def any_inside(): return any(map(inside, sys._current_frames().values()))
 
 
 def aside(f, seconds):
@@ -352,6 +357,7 @@ class Link:
     def read(self):
         "The next message, None at the end"
         size = 0
+        if hasattr(socket, "TCP_QUICKACK"): self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # else the second of two events is 40 ms late
         while line := self.file.readline().strip():
             name,_,value = line.partition(b":")
             if name.lower() == b"content-length": size = int(value)

@@ -201,6 +201,8 @@ class Kernel:
 
     def usage(self, sub, msg): return dict(system.usage(), status="ok")
 
+    def refuse(self, sub, msg): raise ValueError("execute_request belongs on the shell channel; nothing was run")
+
     def debug(self, sub, msg): return self.bridge.debugger.request(msg["content"])
 
     def create_subshell(self, sub, msg):
@@ -225,7 +227,7 @@ class Kernel:
     shared = dict(kernel_info_request=kernel_info, complete_request=complete, inspect_request=inspect, is_complete_request=is_complete,
         history_request=history, comm_info_request=comm_info, connect_request=connect, interrupt_request=interrupt, shutdown_request=shutdown)
     on_the_shell = dict(shared, execute_request=execute, comm_open=comm, comm_msg=comm, comm_close=comm)
-    on_the_control = dict(shared, usage_request=usage, debug_request=debug, create_subshell_request=create_subshell,
+    on_the_control = dict(shared, execute_request=refuse, usage_request=usage, debug_request=debug, create_subshell_request=create_subshell,
         delete_subshell_request=delete_subshell, list_subshell_request=list_subshell)
 
     # -- out

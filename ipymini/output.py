@@ -173,6 +173,13 @@ class DisplayHook(Hooked, displayhook.DisplayHook):
 
     def write_output_prompt(self): pass
 
+    def compute_format_data(self, result):
+        st = self.shell.state
+        before = st.get("error")
+        data = super().compute_format_data(result)
+        if st.get("error") is not before: st["failed"] = st["error"][0]  # a result that cannot be shown fails the cell
+        return data
+
     def write_format_data(self, format_dict, md_dict=None):
         self.emit("execute_result", dict(data=format_dict, metadata=md_dict or {}, execution_count=self.prompt_count))
 

@@ -32,7 +32,7 @@ class Subshell:
         self.tell(self.look)
         while not self.closing:
             try: self.loop.run_forever()
-            except KeyboardInterrupt: self.tell(self.look)  # of a callback between cells, or of a cell's task, which asyncio passes on
+            except BaseException: self.tell(self.look)  # KeyboardInterrupt or SystemExit, which asyncio passes on from a callback or a task
         for t in (tasks := asyncio.all_tasks(self.loop)): t.cancel()
         if tasks: self.loop.run_until_complete(asyncio.wait(tasks))
         self.loop.close()

@@ -35,7 +35,7 @@ class Wire:
     "Packs and signs what goes out, checks and unpacks what comes in, for one process"
     def __init__(self, key=b"", scheme="hmac-sha256"):
         try: self.mac = hmac.new(key, digestmod=scheme.removeprefix("hmac-")) if key else None
-        except ValueError: raise BadConnection(f"unknown signature_scheme {scheme!r}: use hmac-sha256") from None
+        except (ValueError, TypeError): raise BadConnection(f"unknown signature_scheme {scheme!r}: use hmac-sha256") from None
         self.session,self.ids,self.seen = os.urandom(16).hex(), count(1), {}
 
     def sign(self, parts):
@@ -107,7 +107,7 @@ def plain(o):
     try: return list(o)
     except TypeError: raise TypeError(f"{type(o).__name__} has no JSON form: {o!r:.80}") from None
 
-def finite(f): return f if f-f == 0 else repr(f)
+def finite(f): return f if f-f == 0 else repr(float(f))
 
 def clean(o):
     "`o` with names as keys and no NaN, for what strict JSON refuses"
