@@ -7,7 +7,7 @@ import sys
 # a `random.py` beside the notebook must not be what we import; `kernel` puts the cwd back in front for user code
 if __name__ == "__main__" and not sys.flags.safe_path: del sys.path[0]
 
-import os  # that Python has loaded already
+import gc, os  # which are there already
 
 usage = """\
 usage: python -m ipymini [-f FILE] [options]    run a kernel; Jupyter does this for you
@@ -59,6 +59,7 @@ def main(argv):
     if not file or not (os.path.dirname(file) or os.path.exists(file)):
         from . import install
         file = install.runtime_file(file or f"kernel-{os.getpid()}.json")
+    gc.disable()  # until all is loaded: nothing of what is imported dies
     from . import kernel
     return kernel.main(file, opts)
 

@@ -36,6 +36,7 @@ class Bridge:
         out.start(self.app.capture_fd_output)
         self.manager = comms.bind(out.send, self)
         self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
+        ip.booted = True
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
         ip.display_trap.__enter__()
         if ip.history_manager.save_thread: ip.history_manager.save_thread.pydev_do_not_trace = True  # not the user's
@@ -188,7 +189,7 @@ class ZMQInteractiveShell(InteractiveShell):
     @default("exiter")
     def _exiter(self): return ZMQExitAutocall(self)
 
-    counter = 1  # the next cell's number
+    counter,booted,completer = 1,False,None  # counter: the next cell's number
 
     def init_display_pub(self):
         super().init_display_pub()
@@ -197,6 +198,24 @@ class ZMQInteractiveShell(InteractiveShell):
     def init_displayhook(self):
         super().init_displayhook()
         self.displayhook.out = self.bridge.out
+
+    def init_completer(self): "Put off until `Completer` or `configurables`, which %config reads, is asked for: it takes 5 ms"
+
+    @property
+    def Completer(self):
+        if not self.completer: super().init_completer()
+        return self.completer
+
+    @Completer.setter
+    def Completer(self, o): self.completer = o
+
+    @property
+    def configurables(self):
+        if self.booted: self.Completer
+        return self.configured
+
+    @configurables.setter
+    def configurables(self, l): self.configured = l
 
     def init_payload(self):
         self.payload_manager = Payloads(parent=self)
@@ -237,7 +256,7 @@ class ZMQInteractiveShell(InteractiveShell):
     def showtraceback(self, exc_tuple=None, *args, **kw):
         try: etype,value,tb = self._get_exc_info(exc_tuple)
         except ValueError: value = tb = None
-        trim(tb)
+        trim(tb, ("ipymini.", "threading", "asyncio", "selectors") if isinstance(value, KeyboardInterrupt) else "ipymini.")
         if not (grouped(value) or textless(value)): return super().showtraceback(exc_tuple, *args, **kw)
         import traceback
         self._showtraceback(etype, value, [s.rstrip("\n") for s in traceback.format_exception(etype, value, tb)])
@@ -257,11 +276,11 @@ class ZMQInteractiveShell(InteractiveShell):
     @property
     def parent_header(self): return self.get_parent().get("header", {})
 
-def trim(tb):
-    "Cut off the end of `tb` that is ours: the signal handler that interrupted, the prompt that waited"
+def trim(tb, skipped):
+    "Cut off the end of `tb` that modules named like `skipped` added: the signal handler that interrupted, what it awaited"
     last = tb
     while tb:
-        if not tb.tb_frame.f_globals.get("__name__", "").startswith(("ipymini.", "threading")): last = tb
+        if not tb.tb_frame.f_globals.get("__name__", "").startswith(skipped): last = tb
         tb = tb.tb_next
     if last: last.tb_next = None
 

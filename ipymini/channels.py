@@ -119,7 +119,7 @@ class Channel(Thread):
         for _ in range(1000):  # then replies get their turn, even in a flood
             if not get(self.sock, events) & pollin: return
             frames = [recv(self.sock)]
-            while get(self.sock, rcvmore): frames.append(recv(self.sock))
+            while get(self.sock, rcvmore): frames.append(recv(self.sock) if len(frames) < 7 else recv(self.sock, 0, False).buffer)  # buffers: no copy
             self.take(frames)
 
     def take(self, frames):

@@ -287,7 +287,6 @@ class Kernel:
 
     def load(self):
         "Import and start what runs code; the sockets answer meanwhile"
-        gc.disable()  # nothing of what is imported dies
         from .subshell import Subshell, let_loops_nest
         let_loops_nest()
         self.main = Subshell(self.serve_shell)

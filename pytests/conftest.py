@@ -13,3 +13,14 @@ def kc():
     kc = start()
     yield kc
     kc.stop()
+
+@pytest.fixture
+def own():
+    "Start kernels of the test's own, as helpers.start does"
+    from helpers import start
+    made = []
+    def inner(**kw):
+        made.append(start(**kw))
+        return made[-1]
+    yield inner
+    for kc in made: kc.stop()

@@ -1,7 +1,9 @@
 """A kernel process, and a client that plays the frontend: `kc.run(code)` is one cell, `kc.request(type, ...)` any request; both return a `Result`.
 
 The client is jupyter_client's; a test never loops over messages itself. Every wait has a deadline and says what it waited for."""
-import json, os, signal, subprocess, sys, time
+import os, signal, subprocess, sys, time, zmq
+from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from queue import Empty
 from jupyter_client import BlockingKernelClient
@@ -12,10 +14,12 @@ root = Path(__file__).resolve().parent.parent
 
 
 class Result:
-    "The reply to one request, and all that iopub published on its behalf, in order"
-    def __init__(self, id): self.id,self.reply,self.msgs = id,None,[]
+    "The reply to one request, and all that iopub published on its behalf, in order; `shape`: types, with what one stream said in a row as one"
+    def __init__(self, id): self.id,self.replies,self.msgs = id,[],[]
 
     types   = property(lambda self: [m["msg_type"] for m in self.msgs])
+    shape   = property(lambda self: [k[0] for k,_ in groupby(self.msgs, lambda m: (m["msg_type"], m["content"].get("name", m["msg_id"])))])
+    reply   = property(lambda self: self.replies[-1] if self.replies else None)
     content = property(lambda self: self.reply["content"])
     status  = property(lambda self: self.content["status"])
     states  = property(lambda self: [c["execution_state"] for c in self.of("status")])
@@ -32,7 +36,7 @@ class Result:
 
 def start(cwd=None, env=None, args=(), file=None, python=sys.executable, **kw):
     "Start a kernel on a new connection file, or on `file`; a client that has been welcomed. `kc.proc` is the process, `kc.stop()` ends it"
-    if not file: file,_ = write_connection_file()
+    if not file: file,_ = write_connection_file(key=os.urandom(16).hex().encode())
     env = {**os.environ, "JPY_PARENT_PID": str(os.getpid()), **(env or {})}
     env.pop("PYTEST_CURRENT_TEST", None)
     proc = subprocess.Popen([python, "-m", "ipymini", "-f", file, *args], cwd=cwd, env=env, start_new_session=True, stdin=subprocess.DEVNULL, **kw)
@@ -100,7 +104,7 @@ def collect(self:BlockingKernelClient, channel, timeout):
         while True:
             m = getattr(self, f"get_{channel}_msg")(timeout=0)
             p = m["parent_header"].get("msg_id")
-            self.held.setdefault(p, Result(p)).reply = m
+            self.held.setdefault(p, Result(p)).replies.append(m)
     except Empty: pass
 
 
@@ -125,6 +129,12 @@ def run(self:BlockingKernelClient, code, timeout=20, **kw):
 
 
 @patch
+def subshell(self:BlockingKernelClient):
+    "The id of a new subshell"
+    return self.request("create_subshell_request", channel="control").content["subshell_id"]
+
+
+@patch
 def prompt(self:BlockingKernelClient, timeout=20):
     "The next input_request"
     try: return self.get_stdin_msg(timeout=timeout)
@@ -136,3 +146,32 @@ def interrupt(self:BlockingKernelClient, how="signal"):
     "Interrupt the kernel by SIGINT to its process group or by an interrupt_request, whose Result comes back"
     if how == "signal": return os.killpg(self.proc.pid, signal.SIGINT)
     return self.request("interrupt_request", channel="control")
+
+
+def until(cond, what, timeout=20):
+    "The first true value of `cond()`, for what sends no message: files, processes"
+    end = time.monotonic()+timeout
+    while not (res := cond()):
+        if time.monotonic() > end: raise TimeoutError(f"{timeout} s passed: waited for {what}")
+        time.sleep(.01)
+    return res
+
+
+@contextmanager
+def subscriber(kc, topic=b""):
+    "A raw SUB socket on the kernel of `kc`, subscribed to `topic`, and that has not read its welcome"
+    with kc.context.socket(zmq.SUB) as sock:
+        sock.linger,sock.rcvtimeo = 0,10_000
+        sock.connect(kc._make_url("iopub"))
+        sock.setsockopt(zmq.SUBSCRIBE, topic)
+        yield sock
+
+
+@contextmanager
+def dealer(kc, channel="shell", identity=None):
+    "A raw DEALER socket on the kernel of `kc`"
+    with kc.context.socket(zmq.DEALER) as sock:
+        sock.linger,sock.rcvtimeo = 0,10_000
+        if identity: sock.identity = identity
+        sock.connect(kc._make_url(channel))
+        yield sock

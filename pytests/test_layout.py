@@ -12,20 +12,10 @@ sys.path.insert(0, str(root/"tools"))
 import size
 
 # module: rooms of ours it may import, libraries it may import
-rooms = dict(
-    __init__=("", ""),
-    __main__=("__init__ kernel install", ""),
-    kernel  =("__init__ wire channels system subshell bridge compat install", ""),
-    bridge  =("output comms debugger compat", "IPython traitlets"),
-    channels=("wire", "zmq"),
-    wire    =("", ""),
-    system  =("", ""),
-    subshell=("", ""),
-    output  =("", "IPython"),
-    comms   =("", "comm"),
-    debugger=("", "debugpy IPython"),
-    compat  =("", ""),
-    install =("", "jupyter_client jupyter_core"))
+rooms = dict(__init__=("", ""), __main__=("__init__ kernel install", ""),
+    kernel=("__init__ wire channels system subshell bridge compat install", ""), bridge=("output comms debugger compat", "IPython traitlets"),
+    channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"),
+    debugger=("", "debugpy IPython"), compat=("", ""), install=("", "jupyter_client jupyter_core"))
 
 files = {f.stem:f for f in size.files()}
 trees = {name:ast.parse(f.read_text()) for name,f in files.items()}

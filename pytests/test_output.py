@@ -1,10 +1,9 @@
 """Streams, displays, the capture of file descriptors, and which cell an output belongs to
 
 A `Reader` is a frontend that reads iopub at the pace of the test; `kc` reads as fast as it can."""
-import json, os, random, time, zmq
+import json, random, time, zmq
 from pathlib import Path
 import pytest
-from helpers import connect, start
 
 def texts(r):
     "All that a cell put out, in order, as one string; displays as their plain text in angle brackets"
@@ -69,16 +68,6 @@ def reader(kc):
     r = Reader(kc)
     yield r
     r.close()
-
-@pytest.fixture
-def own():
-    "Start a kernel of one's own, as helpers.start"
-    made = []
-    def inner(**kw):
-        made.append(start(**kw))
-        return made[-1]
-    yield inner
-    for kc in made: kc.stop()
 
 @pytest.fixture
 def deaf(own):
@@ -149,8 +138,7 @@ def test_big_text_is_not_split_in_an_escape_sequence(kc):
     assert all(c["text"].startswith("\x1b[31mx") for c in r.of("stream"))
 
 @pytest.mark.parametrize("text", ["a\rb\n", "\x1b[1;31mred\x1b[0m", "\x1b[2K\r50%", "a\b\b", "\x00", "é€🎉", "a\r\nb"])
-def test_text_passes_unchanged(kc, text):
-    assert kc.run(f"print({text!r}, end='')").stdout == text
+def test_text_passes_unchanged(kc, text): assert kc.run(f"print({text!r}, end='')").stdout == text
 
 def test_a_progress_bar_shows_every_step(kc):
     r = kc.run("import time\nfor i in range(4): print(f'\\r{i}', end=''); time.sleep(.3)")
@@ -276,8 +264,7 @@ def held_up(kc, reader):
 def test_control_answers_while_a_writer_is_held_up(deaf):
     kc,reader = deaf
     held_up(kc, reader)
-    for _ in range(20): assert kc.request("kernel_info_request", channel="control", timeout=5, reply=True) if False else \
-        kc.wait(kc.submit("kernel_info_request", channel="control"), "control", idle=False, timeout=5).status == "ok"
+    for _ in range(20): assert kc.wait(kc.submit("kernel_info_request", channel="control"), "control", idle=False, timeout=5).status == "ok"
 
 @pytest.mark.parametrize("how", ["signal", "message"])
 def test_a_writer_that_is_held_up_can_be_interrupted(deaf, how):
@@ -334,8 +321,7 @@ starts = {"thread": "threading.Thread(target=f).start()", "thread class": "class
     "warning": "def f():\n    go.wait(20); warnings.warn('mine'); done.set()\nthreading.Thread(target=f).start()",
     "logging": "logging.basicConfig(force=True)\ndef f():\n    go.wait(20); logging.error('mine'); done.set()\nthreading.Thread(target=f).start()",
     "error of a thread": "def f():\n    go.wait(20)\n    try: raise ValueError('mine')\n    finally: done.set()\nt = threading.Thread(target=f); t.start()",
-    "error of a task": "async def g():\n    while not go.is_set(): await asyncio.sleep(.01)\n    raise ValueError('mine')\n"
-        "t = asyncio.create_task(g()); t.add_done_callback(lambda t: (sys.stderr.write(str(t.exception())), done.set()))"}
+    "error of a task": "async def g():\n    while not go.is_set(): await asyncio.sleep(.01)\n    raise ValueError('mine')\nt = asyncio.create_task(g()); t.add_done_callback(lambda t: (sys.stderr.write(str(t.exception())), done.set()))"}
 
 @pytest.mark.parametrize("way", starts)
 def test_output_belongs_to_the_cell_that_started_it(kc, way):
@@ -388,7 +374,7 @@ def test_latest_gives_thread_output_to_the_newest_cell(own, code):
     kc = own(env=dict(IPYMINI_THREAD_OUTPUT="latest"))
     id = kc.cell(begin+code)
     kc.wait(id)
-    assert sorted(kc.run(finish).stdout.split()) == ["mine", "other"]
+    assert sorted(kc.run(finish).stdout) == sorted("mine\nother\n")
     assert kc.wait(id).stdout == ""
 
 def test_context_variables_live_on(kc):
@@ -503,11 +489,11 @@ def test_capture_is_off_by_ipykernels_option(own):
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 @pytest.mark.parametrize("expr,res", [("s.isatty()", "False"), ("s.encoding", "'UTF-8'"), ("s.name", None), ("s.closed", "False"), ("s.writable()", "True"), ("s.readable()", "False"),
     ("s.write('ab')", "2"), ("s.writelines(['a', 'b'])", None), ("s.flush()", None), ("isinstance(s.fileno(), int)", "True"), ("s.errors in ('replace', 'backslashreplace', 'strict')", "True"),
-    ("s.buffer.write(b'ab')", "2"), ("s.parent_header['msg_type']", "'execute_request'"), ("s.set_parent({}) if 0 else callable(s.set_parent)", "True"),
-    ("callable(s.set_thread_parent)", "True"), ("callable(s.register_hook)", "True"), ("s.seekable()", "False"), ("s.newlines", None), ("s.line_buffering", None)])
+    ("s.buffer.write(b'ab')", "2"), ("s.parent_header['msg_type']", "'execute_request'"), ("callable(s.set_parent)", "True"),
+    ("callable(s.set_thread_parent)", "True"), ("callable(s.register_hook)", "True"), ("s.seekable()", "False"), ("s.newlines", None)])
 def test_attributes_of_a_stream(kc, name, expr, res):
     r = kc.run(f"import sys; s = sys.{name}; {expr}")
-    assert (r.status, r.result) == ("ok", f"'{name}'" if expr == "s.name" else r.result if expr == "s.line_buffering" else res)
+    assert (r.status, r.result) == ("ok", f"'{name}'" if expr == "s.name" else res)
 
 @pytest.mark.parametrize("value", ["1", "b'x'", "None"])
 def test_write_takes_only_strings(kc, value): assert kc.run(f"import sys; sys.stdout.write({value})").content["ename"] == "TypeError"
@@ -543,8 +529,6 @@ def test_unregistering_tells_whether_there_was_a_hook(kc): assert kc.run("import
 def test_surrogates_are_shown(kc):
     assert kc.run("print('a\\ud800b')").status == "ok"
     assert kc.run("print('x')").stdout == "x\n"
-
-def test_python_m_pip_style_subclasses_work(kc): assert kc.run("import sys; print(*sys.stdout.__class__.__mro__[1:3], sep='') or None").status == "ok"
 
 @pytest.mark.parametrize("code", ["capture = 1\nfrom IPython.utils.capture import capture_output\nwith capture_output() as c: print('x'); display(1)\nc.stdout", "%%capture c\nprint('x')"])
 def test_captured_output_is_not_shown(kc, code):

@@ -3,10 +3,11 @@
 
 Each kernel is started from its kernelspec (or a plain argv) and spoken to over its sockets; nothing of it is imported. Kernels take turns within every row,
 so that whatever else the machine does hits all of them. Reads downwards: kernels to compare, a running kernel, the rows, measuring, showing, command line."""
-import argparse, atexit, hmac, json, os, platform, re, select, shlex, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, uuid
+import argparse, atexit, hmac, json, os, platform, random, re, select, shlex, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, uuid
 from collections import Counter, namedtuple
 from contextlib import contextmanager
 from functools import cached_property, partial
+from itertools import cycle
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -63,7 +64,7 @@ def read_spec(path):
 
 def find_kernel(name, what=None):
     "A Peer from `what`: a venv, a kernel.json or a command line; without it one that `setup` made, or an installed kernelspec"
-    if what is None: what = next((v for v in [venvs/f"bench-{name}"] if v.exists()), None) or next(filter(None, (find_spec(d, name) for d in spec_dirs())), None)
+    if what is None: what = next((o for o in [venvs/f"bench-{name}", *(find_spec(d, name) for d in spec_dirs())] if o and o.exists()), None)
     if what is None: sys.exit(f"No kernel {name}: run `{sys.argv[0]} setup {name}`, or give --kernel {name}=VENV|kernel.json|'command line'")
     path = Path(what)
     if path.is_dir(): path = find_spec(path, specs.get(name, "*")) or find_spec(path) or sys.exit(f"{path} has no kernelspec")
@@ -100,7 +101,8 @@ class Peer:
 
     def live(self):
         "The kernel that rows share as long as it is well"
-        if not (self.current and self.current.alive): self.current = Kernel(self).warm()
+        if self.current and not self.current.alive: self.drop()
+        if not self.current: self.current = Kernel(self).warm()
         return self.current
 
     def drop(self):
@@ -157,10 +159,13 @@ def session(sid):
     return [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/stat") if sid_of(p) == sid]
 
 def proc_field(path, key): return int(re.search(rf"^{key}:\s*(\d+)", Path(path).read_text(), re.M)[1])
-def free_ports(n):
-    socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    try: return [s.getsockname()[1] for s in socks]
-    finally: [s.close() for s in socks]
+
+port_numbers = cycle(range(random.randrange(12_000, 22_000), 32_000))  # below the ephemeral ones, of which a client that keeps trying to connect takes many
+def free_port():
+    for port in port_numbers:
+        try: socket.create_server(("127.0.0.1", port)).close()
+        except OSError: continue
+        return port
 
 class Kernel:
     "A kernel process of ours and a client of all its channels. Waits block in zmq: no polling delay of our own is measured"
@@ -169,7 +174,7 @@ class Kernel:
 
     def __init__(self, peer):
         self.peer,self.key,self.sid,self.comm = peer,uuid.uuid4().hex,uuid.uuid4().hex,None
-        ports = dict(zip(self.kinds, free_ports(5)))
+        ports = {ch:free_port() for ch in self.kinds}
         self.file = Path(peer.home)/f"kernel-{self.sid}.json"
         self.file.write_text(json.dumps(dict(ip="127.0.0.1", transport="tcp", key=self.key, signature_scheme="hmac-sha256",
             kernel_name=peer.name, **{f"{ch}_port":p for ch,p in ports.items()})))
@@ -177,7 +182,7 @@ class Kernel:
         env = clean_env(HOME=peer.home, IPYTHONDIR=f"{peer.home}/.ipython", JUPYTER_RUNTIME_DIR=peer.home, JPY_PARENT_PID=str(os.getpid()))
         argv = [a.replace("{connection_file}", str(self.file)) for a in peer.argv]
         env["PATH"] = f"{Path(argv[0]).parent}:{env['PATH']}"
-        self.log = open(f"{peer.home}/log", "w")
+        self.log = open(f"{peer.home}/{self.sid}.log", "w+", errors="replace")
         Kernel.living.add(self)
         self.t0 = monotonic()
         self.proc = subprocess.Popen(argv, env=env | peer.env, cwd=peer.home, start_new_session=True,
@@ -195,13 +200,23 @@ class Kernel:
     @property
     def alive(self): return self.proc.poll() is None
 
+    def died(self):
+        self.peer.notes.append(f"died with status {self.proc.returncode}; log ends: {self.log_end()[-1][:100]}")
+        raise Lost("died")
+
+    def log_end(self, n=1):
+        self.log.seek(0)
+        return self.log.read().strip().splitlines()[-n:] or ["nothing"]
+
     def gone(self, timeout): return bool(select.select([self.exited], [], [], timeout)[0])
 
     def kill(self):
-        "End the process and whatever it left in its session; the session keeps the pid from being given to another"
+        "End the process and whatever it left in its session"
         if self not in Kernel.living: return
         Kernel.living.discard(self)
-        for pid in session(self.pid):
+        left = session(self.pid)
+        if self.proc.returncode is not None and self.pid in left: left = []  # ours is reaped and all gone: that pid is somebody else's by now
+        for pid in left:
             try: os.kill(pid, signal.SIGKILL)
             except ProcessLookupError: pass
         self.proc.wait()
@@ -215,7 +230,8 @@ class Kernel:
     def send(self, ch, typ, content=None, buffers=()):
         header = dict(msg_id=uuid.uuid4().hex, msg_type=typ, session=self.sid, username="bench", version="5.4", date="2025-01-01T00:00:00.000000Z")
         frames = [json.dumps(o).encode() for o in (header, {}, {}, content or {})]
-        self.socks[ch].send_multipart([b"<IDS|MSG>", hmac.digest(self.key.encode(), b"".join(frames), "sha256").hex().encode(), *frames, *buffers], copy=not buffers)
+        sig = hmac.digest(self.key.encode(), b"".join(frames), "sha256").hex().encode()
+        self.socks[ch].send_multipart([b"<IDS|MSG>", sig, *frames, *buffers], copy=not buffers)
         return header["msg_id"]
 
     def recv(self, ch, until):
@@ -225,8 +241,12 @@ class Kernel:
             s.rcvtimeo = int(min(left, 1)*1000) + 1
             try: return Msg(s.recv_multipart())
             except zmq.Again:
-                if not self.alive: raise Lost("died") from None
+                if not self.alive: self.died()
         raise Lost("never")
+
+    def waiting(self, ch):
+        "The messages that have arrived on `ch` and are not read"
+        while self.socks[ch].poll(0): yield Msg(self.socks[ch].recv_multipart())
 
     def wait(self, ch, ok, timeout=30):
         "The first message on `ch` for which `ok` holds; those before it are dropped"
@@ -238,12 +258,12 @@ class Kernel:
     def ask(self, typ, content=None, ch="shell", timeout=30): return self.answer(self.send(ch, typ, content), ch, timeout)
 
     def beat(self, timeout):
-        "The time at which the heartbeat comes back"
-        self.socks["hb"].send_multipart([b"", b"beat"])
-        if not self.socks["hb"].poll(int(timeout*1000)): raise Lost("never")
-        t = monotonic()
-        self.socks["hb"].recv_multipart()
-        return t
+        "The time at which a heartbeat comes back"
+        hb,token,until = self.socks["hb"],uuid.uuid4().bytes,monotonic() + timeout
+        hb.send_multipart([b"", token])
+        while hb.poll(max(0, (until - monotonic())*1000)):
+            if hb.recv_multipart()[-1] == token: return monotonic()
+        raise Lost("never")
 
     def settle(self, mid, timeout=5):
         "Read IOPub up to the idle of `mid`"
@@ -270,7 +290,7 @@ class Kernel:
                 r.cut,pace,end = True,0,end + 30
             if r.replied and now > max(last, start) + 3: break
             evs = zmq.select([shell, iopub] if now >= start else [shell], [], [], 1 if now >= start else start - now)[0]
-            if not evs and not self.alive: raise Lost("died")
+            if not evs and not self.alive: self.died()
             if shell in evs: r.take(Msg(shell.recv_multipart()), r.replies)
             if iopub in evs:
                 r.msgs.append(m := Msg(iopub.recv_multipart()))
@@ -429,7 +449,7 @@ def first_output(p, then):
     m = r.of("stream")[0]
     return (m.t - float(m.content["text"].split()[0]))*ms
 
-def outputs(p, code, n, typ, limit=60, **reader):
+def outputs(p, code, n, typ, limit=30, **reader):
     "Run `code`, which should show the numbers up to `n`: how many were lost, messages, time to idle, growth of memory"
     with p.fresh() as k:
         with k.peak() as peak: r = k.gather([k.execute(code)], limit, **reader)
@@ -471,7 +491,7 @@ def shutdown(p, code):
         sleep(.5)
         t = monotonic()
         k.send("control", "shutdown_request", dict(restart=False))
-        if not k.gone(12): raise Lost("never")
+        if not k.gone(6): raise Lost("never")
         res = (monotonic() - t)*ms
         sleep(.3)
         if set(session(k.pid)) - {k.pid}: p.notes.append("left a child alive")
@@ -487,16 +507,15 @@ def idle(p, secs=10):
 def while_busy(p, body):
     "Ask one thing after the other while a cell runs for about 5 s; what is not answered within 1 s never is"
     k,res = p.live(),[]
+    k.run(calibrate)
     mid = k.execute(f"import time; _end = time.monotonic() + 5\n{body}")
-    k.wait("iopub", lambda m: m.typ == "execute_input" and m.parent == mid)
-    sleep(.3)
+    sleep(.4)  # not until its execute_input is here, which the GIL can hold back as long as the cell
     for ch,typ in (("shell", "complete_request"), ("shell", "inspect_request"), ("control", "kernel_info_request"), ("hb", None)):
         t = monotonic()
         try: res.append(((k.beat(1) if ch == "hb" else k.ask(typ, asks[typ], ch, 1).t) - t)*ms)
         except Lost as e: res.append(str(e))
-    asked,end = monotonic(),k.settle(mid, 15)
-    if not end: raise Lost("never ends")
-    if end < asked: raise Lost("cell too short")
+    if any(m.is_idle and m.parent == mid for m in k.waiting("iopub")): raise Lost("cell too short")
+    if not k.settle(mid, 15): raise Lost("never ends")
     return res
 
 def many_names(p):
@@ -504,8 +523,15 @@ def many_names(p):
         k.run("globals().update({f'name_{i}': i for i in range(100_000)})")
         return round_trips(k, "complete_request", dict(code="name_9999", cursor_pos=9), 1, 1)[0]
 
-busy_codes = dict(loop="while time.monotonic() < _end: pass", sleep="time.sleep(5)",
-    gil="_t = time.monotonic(); sum(range(10**7)); sum(range(int(10**7*5/(time.monotonic() - _t))))")
+calibrate = """
+import time
+def _took(n):
+    t = time.monotonic()
+    sum(range(n))
+    return time.monotonic() - t
+_n = int(5e6*5.5/min(_took(5_000_000) for _ in range(3)))
+"""
+busy_codes = dict(loop="while time.monotonic() < _end: pass", sleep="time.sleep(5)", gil="sum(range(_n))")
 slow,stalled = dict(pace=.002),dict(stall=5)
 
 class Row(namedtuple("Row", "group name fn metrics reps quick floor", defaults=(5, 1, False))):
@@ -531,7 +557,7 @@ rows = [
     Row("round trip", "complete among 100,000 names", many_names, "ms", 3),
     Row("output", "first output, cell sleeps on", partial(first_output, then="time.sleep(.1)"), "ms", 10, 3),
     Row("output", "first output, cell computes on", partial(first_output, then="pass"), "ms", 10, 3),
-    *[Row("output", f"{n:,} lines, {name} reader", partial(lines, n=n, **how), flood, 3)
+    *[Row("output", f"{n:,} lines, {name} reader", partial(lines, n=n, **how), flood, 2)
         for n in (100_000, 300_000) for name,how in dict(fast={}, slow=slow, stalled=stalled).items()],
     Row("output", "2,000 displays, slow reader", partial(displays, **slow), flood.replace("lines", "displays"), 3),
     Row("output", "100 MB from the kernel", partial(buffers, out=True), "time ms, memory MB", 3),
@@ -585,7 +611,8 @@ def attempt(row, p):
         v = row.fn(p)
         return list(v) if n > 1 else [v]
     except Lost as e: word = str(e)
-    except (zmq.ZMQError, OSError, LookupError, ValueError, AttributeError) as e: word = f"{type(e).__name__}: {e}"[:60]  # what a kernel of odd ways makes us trip over
+    # what a kernel of odd ways, or one that dies while we look at it, makes us trip over
+    except (zmq.ZMQError, OSError, LookupError, ValueError, AttributeError, TypeError) as e: word = f"{type(e).__name__}: {e}"[:60]
     p.drop()
     return [word]*n
 
@@ -612,21 +639,19 @@ def measure(peers, todo, quick):
 
 def prepare(p):
     "Start `p` once, for its version, for the caches of the system and for the files it makes on its first start"
-    try:
-        with p.fresh(warm=False) as k:
+    with p.fresh(warm=False) as k:
+        try:
             info = k.ask("kernel_info_request", timeout=60).content
             k.run("1", 60)
             p.version = f"{info.get('implementation', '')} {info.get('implementation_version', '')}".strip()
-        return True
-    except (Lost, OSError) as e:
-        log = Path(p.home, "log")
-        print(f"{p.name} is left out, it does not start ({e}): {log.read_text()[-500:] if log.exists() else ''}", file=sys.stderr)
+            return True
+        except Lost as e: print(f"{p.name} is left out, it does not start ({e}), log: {' / '.join(k.log_end(10))}", file=sys.stderr)
 
 # -- showing
 
 def report(res, notes, peers):
     "Everything measured, as JSON will have it"
-    def ratio(v, base): return round(v/base, 4) if v is not None and base else None
+    def ratio(v, base): return float(f"{v/base:.4g}") if v is not None and base else None
     rows = []
     for (group,name,metric,unit),stats in res.items():
         med = {k:s.median for k,s in stats.items()}
@@ -654,13 +679,14 @@ def table(data):
     body = []
     for r in data["rows"]:
         me = r["kernels"].get(subject, {})
-        ratios = [f"{v:.2f}x" if (v := me.get(o)) is not None else "" for o in ("to_ipykernel", "to_best_other")]
+        ratios = [f"{v:.2f}x" if (v := me.get(o) or 0) >= .1 else f"{v:.1g}x" if v else "" for o in ("to_ipykernel", "to_best_other")]
         body.append([": ".join(filter(None, (r["group"], r["row"], r["metric"]))), r["unit"], *(shown(r["kernels"].get(n)) for n in names), *ratios])
     width = [max(map(len, col)) for col in zip(head, *body)]
     def line(cells): return "| " + " | ".join(c.rjust(w) if i else c.ljust(w) for i,(c,w) in enumerate(zip(cells, width))) + " |"
-    print(f"\nMedian (95th percentile), {data['date']}, {data['machine']}. Less is better. Ratios are of {subject}.\n*: some turns gave nothing, see below.\n")
+    print(f"\nMedian (95th percentile), {data['date']}, {data['machine']}.")
+    print(f"Less is better. Ratios are of {subject}. *: some turns gave nothing, see below.\n")
     print("\n".join([line(head), "|" + "|".join("-"*(w + 1) + (":" if i else "-") for i,w in enumerate(width)) + "|", *map(line, body)]) + "\n")
-    print("Versions: " + ", ".join(f"{n}: {v or '?'}" for n,v in data["kernels"].items()))
+    print("Versions: " + ", ".join(f"{n}: {v}" for n,v in data["kernels"].items() if v))
     remarks = [f"- {r['group']}, {r['row']}, {k}: {o} ({n}x)" for r in data["rows"] for k,c in r["notes"].items() for o,n in c.items()]
     remarks += [f"- {r['group']}, {r['row']} {r['metric']}, {k}: {w} ({n} of {n + s['n']})" for r in data["rows"] for k,s in r["kernels"].items()
         for w,n in s["words"].items() if s["median"] is not None]
@@ -680,7 +706,8 @@ def plot(data, file):
         names = [n for n in reversed(data["kernels"]) if n in r["kernels"] and n != "floor"]
         vals = [r["kernels"][n]["median"] for n in names]
         top = max([v for v in vals if v is not None], default=0) or 1
-        bars = ax.barh(names, [v or 0 for v in vals], color=["#2a78d6" if n == ours else "#b9bcc2" for n in names])
+        bars = ax.barh(names, [top if v is None else v for v in vals], color=["#2a78d6" if n == ours else "#b9bcc2" for n in names])
+        for bar,v in zip(bars, vals): bar.set(**dict(fc="none", ec="#c0504d", hatch="///") if v is None else {})  # no number is worse than any number
         ax.bar_label(bars, [f"{num(v)} {r['unit']}" if v is not None else r["kernels"][n]["word"] for n,v in zip(names, vals)], padding=3, fontsize=9)
         ax.set_xlim(0, top*1.35)
         ax.set_title(", ".join(filter(None, (f"{r['group']}: {r['row']}", r["metric"]))), fontsize=10, loc="left")
@@ -707,17 +734,20 @@ more = """examples:
   bench.py --kernels ipymini,ipykernel --rows 'spawn|interrupt' --json out.json --plot out.svg
   bench.py --kernel mine='python -m mykernel -f {connection_file}' --kernels mine,ipykernel
 
-What a cell of the table says when there is no number: "never" no answer within the deadline of the row; "died" the process ended; "ignored" the
-interrupt had no effect; "lost" it was sent but did not arrive. The floor is a loop around InteractiveShell.run_cell behind one ROUTER socket."""
+What a cell of the table says when there is no number: "never" no answer within the deadline (1 s while busy, 5 s for an interrupt, 6 s for a
+shutdown, as jupyter_client kills after 5, else 30 s); "died" the process ended; "lost" a request or its output never arrived; "no idle" the cell's idle
+status did not arrive; "> 30" a slow reader was not through after 30 s. A slow reader sleeps 2 ms after each message, a stalled one reads nothing for
+5 s; both have ZeroMQ's usual limit of 1,000 messages. Memory is growth over the row. The floor is a loop around InteractiveShell.run_cell behind one
+ROUTER socket, without IOPub."""
 
 def parse_args():
     p = argparse.ArgumentParser(usage=usage, description=__doc__, epilog=more, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("what", nargs="?", choices=("run", "setup", "show"), default="run", help=argparse.SUPPRESS)
     p.add_argument("names", nargs="*", help=argparse.SUPPRESS)
-    p.add_argument("--kernels", metavar="A,B", help=f"which to measure, in this order (default: those set up of {', '.join(known)}; any installed kernelspec's name will do)")
+    p.add_argument("--kernels", metavar="A,B", help=f"which to measure (default: those set up of {', '.join(known)}); any installed kernelspec's name will do")
     p.add_argument("--kernel", metavar="NAME=WHAT", action="append", default=[], help="a kernel by venv, kernel.json or command line (may be repeated)")
-    p.add_argument("--rows", metavar="REGEX", default="", help="only rows whose 'group: name' matches")
-    p.add_argument("--quick", action="store_true", help="few turns: minutes rather than most of an hour")
+    p.add_argument("--rows", metavar="REGEX", default="", help="only rows whose 'group: name' matches (see --list)")
+    p.add_argument("--quick", action="store_true", help="few turns: 12 minutes for all rows of six kernels rather than most of an hour")
     p.add_argument("--no-floor", action="store_true", help="leave out the bare loop")
     p.add_argument("--json", metavar="FILE", help="write all results, samples included")
     p.add_argument("--plot", metavar="FILE", help="write a PNG or SVG of the headlines (installs matplotlib in a venv of its own)")
@@ -731,8 +761,9 @@ def find_peers(args):
     there = [n for n in known if (venvs/f"bench-{n}").exists()]
     names = args.kernels.split(",") if args.kernels else list(dict.fromkeys(there + [*given]))
     peers = [find_kernel(n, given.get(n)) for n in names] or sys.exit(f"No kernels to measure: run `{sys.argv[0]} setup` first, or give --kernel")
-    base = next((p for n in (ours, "ipykernel", names[0]) for p in peers if p.name == n))
-    if not args.no_floor: peers.append(Peer("floor", [base.argv[0], "-c", floor_code, "{connection_file}"], is_floor=True))
+    pys = [venvs/f"bench-{n}/bin/python" for n in (ours, "ipykernel")] + [p.argv[0] for p in peers]
+    py = next(str(o) for o in pys if Path(o).exists())
+    if not args.no_floor: peers.append(Peer("floor", [py, "-c", floor_code, "{connection_file}"], is_floor=True))
     return [p for p in peers if prepare(p)] or sys.exit("No kernel starts")
 
 def stale():
@@ -753,6 +784,7 @@ def main():
         atexit.register(lambda: [k.kill() for k in list(Kernel.living)])
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         if stale(): print(f"Note: {ours} as installed differs from the tree; `{sys.argv[0]} setup {ours}` installs it anew", file=sys.stderr)
+        if (load := os.getloadavg()[0]) > .5: print(f"Note: others are at work here (load {load:.1f}): trust ratios, not times", file=sys.stderr)
         peers = find_peers(args)
         data = report(*measure(peers, todo, args.quick), peers)
     if args.json: Path(args.json).write_text(json.dumps(data, indent=1))

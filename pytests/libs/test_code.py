@@ -1,0 +1,181 @@
+"Libraries that look at code, run it elsewhere, or measure it"
+import pytest, re
+from test_displays import plain
+
+pytestmark = pytest.mark.libs
+
+# -- elsewhere
+
+def test_fork_pool_runs_functions_of_cells(kc):
+    r = kc.run("import multiprocessing as mp\ndef f(x): return x*x\nwith mp.get_context('fork').Pool(2) as p: res = p.map(f, [1, 2, 3])\nres", timeout=60)
+    assert r.result == "[1, 4, 9]", r
+
+def test_fork_pool_prints_into_the_cell(kc):
+    kc.run("import os\ndef say(x): print('child', x, flush=True)")
+    r = kc.run("with mp.get_context('fork').Pool(1) as p: p.map(say, [1, 2])\n0", timeout=60)
+    assert sorted(r.stdout.split("\n")) == ["", "child 1", "child 2"], r
+
+def test_process_pool_executor(kc):
+    r = kc.run("from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(2, mp_context=mp.get_context('fork')) as p: res = list(p.map(f, [1, 2]))\nres", timeout=60)
+    assert r.result == "[1, 4]", r
+
+def test_thread_pool_executor(kc):
+    r = kc.run("from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as p: list(p.map(print, 'ab'))\n0")
+    assert sorted(r.stdout.split()) == ["a", "b"]
+
+def test_spawn_pool_says_what_is_wrong(kc, kernel):
+    r = kc.run("from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(1, mp_context=mp.get_context('spawn')) as p: p.submit(f, 2).result()", timeout=60)
+    assert r.content["ename"] == "BrokenProcessPool"
+    if kernel == "ipymini": assert "Can't get attribute 'f' on <module '__main__'" in r.stderr, r  # ipykernel's comes after the cell, or never
+
+def test_joblib_processes(kc): assert kc.run("from joblib import Parallel, delayed\nParallel(n_jobs=2)(delayed(f)(i) for i in range(3))", timeout=90).result == "[0, 1, 4]"
+
+def test_joblib_memory_remembers_functions_of_cells(kc, tmp_path):
+    r = kc.run(f"from joblib import Memory\nmem = Memory('{tmp_path}', verbose=0)\n@mem.cache\ndef slow(x):\n    print('computed')\n    return x\nslow(1), slow(1)", timeout=60)
+    assert r.stdout == "computed\n" and r.result == "(1, 1)", r
+
+def test_cloudpickle(kc): assert kc.run("import cloudpickle, pickle\npickle.loads(cloudpickle.dumps(f))(3)").result == "9"
+
+def test_dill(kc): assert kc.run("import dill\ndill.loads(dill.dumps(f))(3)").result == "9"
+
+def test_dill_session(fresh, tmp_path):
+    kc = fresh()
+    assert kc.run(f"import dill\nkept = 5\ndill.dump_module('{tmp_path}/s.pkl')", timeout=60).status == "ok"
+    assert kc.run(f"del kept\ndill.load_module('{tmp_path}/s.pkl')\nkept").result == "5"
+
+def test_pickle_of_a_class_of_a_cell(kc): assert kc.run("import pickle\nclass P:\n    x = 1\npickle.loads(pickle.dumps(P())).x").result == "1"
+
+# -- compiled
+
+def test_numba(kc): assert kc.run("import numba\n@numba.njit\ndef add(a, b): return a+b\nadd(1, 2)", timeout=90).result == "3"
+
+def test_numba_cache_accepts_functions_of_cells(fresh, tmp_path):
+    kc = fresh(NUMBA_CACHE_DIR="", IPYTHONDIR=str(tmp_path))
+    r = kc.run("import numba\n@numba.njit(cache=True)\ndef add(a, b): return a+b\nadd(1, 2), sum(add.stats.cache_misses.values())+sum(add.stats.cache_hits.values())", timeout=90)
+    assert r.result == "(3, 1)", r
+
+def test_numba_prints_into_the_cell(kc): assert kc.run("@numba.njit\ndef say(): print('from C')\nsay()", timeout=60).stdout == "from C\n"
+
+def test_numba_prange(kc):
+    r = kc.run("@numba.njit(parallel=True)\ndef total(n):\n    t = 0\n    for i in numba.prange(n): t += i\n    return t\ntotal(10)", timeout=90)
+    assert r.result == "45", r
+
+# -- source
+
+def test_source_of_a_function_of_an_earlier_cell(kc):
+    kc.run("def g():\n    return 'here'")
+    assert kc.run("import inspect\nprint(inspect.getsource(g))").stdout == "def g():\n    return 'here'\n\n"
+
+def test_source_of_a_class_of_an_earlier_cell(kc, kernel):
+    kc.run("class C:\n    def m(self): return 1")
+    r = kc.run("import inspect\nprint(inspect.getsource(C))")
+    if kernel == "ipykernel": pytest.skip("ipykernel says: source code not available")
+    assert r.stdout.startswith("class C:"), r
+
+def test_doctest_of_a_function_of_a_cell(kc):
+    r = kc.run("import doctest\ndef twice(x):\n    '''\n    >>> twice(2)\n    4\n    '''\n    return 2*x\ndoctest.testmod().attempted")
+    assert r.result == "1" and r.stdout == "", r
+
+def test_unittest(kc):
+    r = kc.run("import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(1, 1)\nunittest.main(argv=['x'], exit=False).result.testsRun")
+    assert "OK" in r.stderr and r.result == "1", r
+
+def test_type_hints(kc): assert kc.run("import typing\nclass A: pass\ndef h(a: 'A'): pass\ntyping.get_type_hints(h)").result == "{'a': __main__.A}"
+
+def test_dataclass(kc): assert kc.run("from dataclasses import dataclass\n@dataclass\nclass D:\n    x: int\nD(1)").result == "D(x=1)"
+
+def test_warnings_name_the_cell(kc):
+    r = kc.run("import warnings\nwarnings.warn('beware')")
+    assert re.search(r"ipykernel_\d+/\d+\.py:2: UserWarning: beware\n  warnings.warn\('beware'\)", r.stderr), r.stderr
+
+def test_ipytest(kc):
+    r = kc.run("import ipytest\nipytest.autoconfig()", timeout=60)
+    r = kc.run("%%ipytest -q\ndef test_one(): assert 1 == 1", timeout=60)
+    assert "100%" in r.stdout and "FAIL" not in r.stdout, r
+
+# -- measured
+
+def test_timeit(kc):
+    assert "per loop" in kc.run("%timeit -n 10 -r 2 1+1").stdout
+    assert kc.run("t = %timeit -o -q -n 10 -r 2 1\ntype(t).__name__").result == "'TimeitResult'"
+
+def test_time(kc): assert "Wall time" in kc.run("%%time\n1+1").stdout
+
+def test_prun(kc):
+    r = kc.run("%prun sum([1])")
+    assert "function calls" in r.content["payload"][0]["data"]["text/plain"]
+
+def test_line_profiler(kc):
+    r = kc.run("%load_ext line_profiler\ndef work():\n    a = 1\n    return a", timeout=60)
+    r = kc.run("%lprun -f work work()")
+    assert "return a" in r.stdout + str(r.content["payload"]), r
+
+def test_memory_profiler(kc):
+    r = kc.run("%load_ext memory_profiler\n%memit [0]*1000", timeout=60)
+    assert "peak memory" in r.stdout, r
+
+def test_pyinstrument(kc):
+    r = kc.run("%load_ext pyinstrument", timeout=60)
+    r = kc.run("%%pyinstrument\nimport time\nt = time.time()\nwhile time.time() < t+.1: sum(range(1000))", timeout=60)
+    assert r.status == "ok" and any("pyinstrument" in str(c["data"]).lower() for c in r.of("display_data")+r.of("execute_result")), r
+
+def test_pyinstrument_of_an_awaiting_cell(kc):
+    r = kc.run("%%pyinstrument\nimport asyncio\nawait asyncio.sleep(.05)", timeout=60)
+    assert r.status == "ok", r
+
+def test_snakeviz(kc):
+    r = kc.run("%load_ext snakeviz", timeout=60)
+    assert r.status == "ok", r
+    assert kc.run("from snakeviz.ipymagic import _check_ipynb\n_check_ipynb()").result == "True"
+
+# -- magics of IPython
+
+@pytest.mark.parametrize("code,out", [("!echo hi", "hi\r\n"), ("%%bash\necho hi", "hi\n"), ("%%script cat\nhi", "hi"), ("%%writefile /tmp/ipymini_w.txt\nx", "Writing"),
+    ("%env HOME", None), ("%who", None), ("%pwd", None), ("%lsmagic", None), ("%history -n -l 1", None), ("%pip --version", "pip")])
+def test_magic(kc, code, out):
+    r = kc.run(code, timeout=60)
+    assert r.status == "ok", r
+    if out: assert r.stdout.startswith(out) or "Overwriting" in r.stdout, r
+
+def test_autoreload(kc, tmp_path):
+    kc.run(f"import sys\nsys.path.insert(0, '{tmp_path}')\n%load_ext autoreload\n%autoreload 2")
+    (tmp_path/"mod_a.py").write_text("x = 1")
+    assert kc.run("import mod_a\nmod_a.x").result == "1"
+    (tmp_path/"mod_a.py").write_text("x = 'a new value'")
+    assert kc.run("mod_a.x").result == "'a new value'"
+    kc.run("%autoreload 0")
+
+def test_run_a_script_and_a_notebook(kc, tmp_path):
+    import nbformat.v4 as v4, nbformat
+    (tmp_path/"s.py").write_text("print(__name__)\ny = 5")
+    assert kc.run(f"%run {tmp_path}/s.py").stdout == "__main__\n"
+    assert kc.run("y").result == "5"
+    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("z = 7"), v4.new_code_cell("print('nb')")]), tmp_path/"n.ipynb")
+    assert kc.run(f"%run {tmp_path}/n.ipynb").stdout == "nb\n"
+    assert kc.run("z").result == "7"
+
+def test_an_error_in_a_script_is_shown_once(kc, tmp_path):
+    (tmp_path/"e.py").write_text("1/0")
+    r = kc.run(f"%run {tmp_path}/e.py")
+    assert [c["ename"] for c in r.of("error")] == ["ZeroDivisionError"], r
+
+def test_store(kc):
+    assert "Stored" in kc.run("kept_a = 3\n%load_ext storemagic\n%store kept_a").stdout
+
+def test_question_marks_page_help(kc):
+    assert "Docstring" in kc.run("len?").content["payload"][0]["data"]["text/plain"]
+    assert "def dedent" in plain(kc.run("import textwrap\ntextwrap.dedent??").content["payload"][0]["data"]["text/plain"])
+
+def test_help_prints(kc): assert "len(obj" in kc.run("help(len)").stdout
+
+def test_logstart(kc, tmp_path):
+    assert kc.run(f"%logstart {tmp_path}/log.py").status == "ok"
+    kc.run("logged = 1")
+    kc.run("%logstop")
+    assert "logged = 1" in (tmp_path/"log.py").read_text()
+
+@pytest.mark.parametrize("code", ["exit", "quit", "exit()", "quit()", "exit(keep_kernel=True)"])
+def test_exit_asks_the_frontend(fresh, code):
+    r = fresh().run(code)
+    (load,) = r.content["payload"]
+    assert load["source"] == "ask_exit" and load["keepkernel"] == ("keep" in code)

@@ -1,0 +1,85 @@
+"""What is imported on the way to the first replies, promise B1: a name that is not in the sets below is something new that slows every start
+
+What runs code is held back until the kernel has answered, so the first set is what really was needed for that."""
+
+import os, sys
+from helpers import start, until
+import pytest
+
+# of the standard library, besides what Python itself begins with; the last line is of other versions of Python and builds of it
+stdlib = set("""__future__ _ast _bisect _blake2 _collections _compat_pickle _contextvars _functools _hashlib _json _opcode _operator _pickle _random _sha2
+    _socket _sre _struct _tokenize _typing _weakrefset array ast atexit bisect collections contextlib contextvars copyreg dis enum errno faulthandler functools
+    gc hashlib hmac importlib inspect itertools json keyword linecache math mmap opcode operator pickle platform random re reprlib runpy select selectors signal
+    socket struct threading token tokenize types typing warnings weakref zmq
+    _opcode_metadata _sha512 _sha256 _sysconfig _weakref _stat _io _abc _locale pkgutil resource""".split())
+
+# what runs code; the kernel is held back at the first of them
+late = {"IPython", "asyncio", *(f"ipymini.{m}" for m in "subshell bridge output comms compat debugger".split())}
+
+hold = """
+import os, sys, time
+class Hold:
+    def find_spec(self, name, path=None, target=None):
+        if name not in {1!r}: return
+        write("held")
+        while not os.path.exists({0!r} + "/go"):
+            if os.path.exists({0!r} + "/ask") and not os.path.exists({0!r} + "/answered"): write("answered")
+            time.sleep(.005)
+def write(name):
+    with open({0!r} + "/tmp", "w") as f: f.write(" ".join(sys.modules))
+    os.rename({0!r} + "/tmp", {0!r} + "/" + name)
+write("begin")
+sys.meta_path.insert(0, Hold())
+"""
+
+def tops(names): return {n.partition(".")[0] for n in names}
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    "Names of modules when Python began, when kernel_info was answered, when the first cell ran; and the first replies"
+    d = tmp_path_factory.mktemp("hold")
+    (d/"sitecustomize.py").write_text(hold.format(str(d), late))
+    names = lambda f: set(until((d/f).exists, f"modules to be written to {f}") and (d/f).read_text().split())
+    paths = [str(d), *filter(None, [os.environ.get("PYTHONPATH")])]
+    kc = start(env=dict(PYTHONPATH=os.pathsep.join(paths)))
+    try:
+        begin,held = names("begin"),names("held")
+        info = [kc.request("kernel_info_request", channel=ch) for ch in ("shell", "control")]
+        cell = kc.cell("import sys; ' '.join(sys.modules)")
+        (d/"ask").touch()
+        answered = names("answered")
+        (d/"go").touch()
+        r = kc.wait(cell)
+        yield dict(begin=begin, held=held, answered=answered, info=info, cell=r, ran=set(eval(r.result).split()))
+    finally: kc.stop()
+
+def test_kernel_info_is_answered_while_ipython_loads(loaded):
+    assert [r.status for r in loaded["info"]] == ["ok", "ok"]
+    assert [r.states for r in loaded["info"]] == [["busy", "idle"]]*2
+    assert "IPython" not in loaded["answered"]
+
+def test_a_cell_waits_for_ipython_and_then_runs(loaded): assert loaded["cell"].status == "ok"
+
+def libraries(loaded, when):
+    "What is of neither Python, us nor zmq; `_cython…` is what the extension modules of zmq share"
+    new = tops(loaded[when]) - tops(loaded["begin"]) - sys.stdlib_module_names - {"ipymini", "zmq", "cython_runtime"}
+    return {n for n in new if not n.startswith("_cython")}
+
+def test_libraries_before_the_first_reply(loaded): assert libraries(loaded, "answered") == set()
+
+def test_our_rooms_before_the_first_reply(loaded):
+    assert {n for n in loaded["answered"] if n.startswith("ipymini.")} <= {f"ipymini.{m}" for m in "kernel channels wire system".split()}
+
+def test_standard_library_before_the_first_reply(loaded):
+    assert (tops(loaded["answered"]) & sys.stdlib_module_names) - tops(loaded["begin"]) - stdlib == set()
+
+def test_libraries_before_the_first_execute_reply(loaded):
+    "`ipykernel` is our stub; jedi, debugpy, jupyter_client, matplotlib, tornado and friends come when they are needed"
+    assert libraries(loaded, "ran") <= {"IPython", "traitlets", "pygments", "comm", "ipykernel"}
+
+# of the standard library and IPython, what is large and not needed for a first cell
+@pytest.mark.parametrize("name", "unittest pydoc doctest http.client email ctypes.util multiprocessing xml pdb zmq.asyncio zmq.eventloop "
+    "IPython.core.debugger IPython.terminal.interactiveshell ipymini.install".split())
+def test_not_loaded_before_the_first_execute_reply(loaded, name): assert name not in loaded["ran"]
+
+def test_number_of_modules_at_the_first_execute_reply(loaded): assert len(loaded["ran"]) <= 400  # 358 in November 2026, IPython 9.18
