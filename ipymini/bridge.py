@@ -27,8 +27,8 @@ def error_content(etype, value, traceback):
 
 class Bridge:
     "An IPython shell behind message contents; `options`: traits by `Class.trait`, and some options of IPython's command line"
-    def __init__(self, out, options, file):
-        self.out,self.parent,self.exiting,self.saving,self.dap = out,out.parent,False,None,None
+    def __init__(self, out, options, file, loop):
+        self.loop,self.out,self.parent,self.exiting,self.saving,self.dap = loop,out,out.parent,False,None,None
         os.environ.update(environ)
         os.environ.setdefault("MPLBACKEND", inline)
         self.app = IPKernelApp.instance(connection_file=file)
@@ -93,7 +93,8 @@ class Bridge:
         shown = msg.state.get("error")
         if not shown or shown[0] is not error:
             import traceback
-            shown = error,error_content(type(error), error, traceback.format_exception_only(error))
+            self.ip._showtraceback(type(error), error, traceback.format_exception_only(error))
+            shown = msg.state["error"]
         return dict(shown[1], status="error", user_expressions={})
 
     def interrupted(self, msg):
@@ -174,6 +175,17 @@ class Payloads(PayloadManager):
 
     def clear_payload(self): self._payload.clear()
 
+class Inputs(list):
+    "`In`: a cell's source under its number, though cells of subshells begin in any order"
+    def __init__(self, ip):
+        super().__init__([""])
+        self.ip = ip
+
+    def append(self, source):
+        n = self.ip.execution_count-1
+        self.extend([""]*(n+1-len(self)))
+        self[n] = source
+
 class Compiler(CachingCompiler):
     def get_code_name(self, raw_code, transformed_code, number): return cell_name(raw_code)
 
@@ -198,6 +210,10 @@ class ZMQInteractiveShell(InteractiveShell):
     def init_displayhook(self):
         super().init_displayhook()
         self.displayhook.out = self.bridge.out
+
+    def init_history(self):
+        super().init_history()
+        self.history_manager.input_hist_parsed,self.history_manager.input_hist_raw = Inputs(self),Inputs(self)
 
     def init_completer(self): "Put off until `Completer` or `configurables`, which %config reads, is asked for: it takes 5 ms"
 
@@ -248,8 +264,8 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def _showtraceback(self, etype, evalue, stb):
         content = error_content(etype, evalue, stb)
-        self.state["error"],self._last_traceback = (evalue, content),stb
         self.bridge.out.send("error", content)
+        self.state["error"],self._last_traceback = (evalue, content),stb
 
     def show_usage_error(self, exc): self._showtraceback(type(exc), exc, [f"UsageError: {exc}"])
 
@@ -267,7 +283,9 @@ class ZMQInteractiveShell(InteractiveShell):
         self.payload_manager.write_payload(dict(source="ask_exit", keepkernel=bool(self.keepkernel_on_exit)))
         self.bridge.exiting = not self.keepkernel_on_exit
 
-    def enable_gui(self, gui=None): pass
+    def enable_gui(self, gui=None):
+        from .gui import enable
+        enable(gui, self.bridge.loop)
 
     def get_parent(self): return self.bridge.parent.get() or {}
 

@@ -193,9 +193,9 @@ class Stdin(Channel):
         if isinstance(q.line, str): return q.line
         raise q.line
 
-    def interrupt(self, but):
-        "Raise KeyboardInterrupt in all who ask, save on the thread `but`"
-        self.fence(lambda: [q.answer(KeyboardInterrupt()) for q in self.askers if q.tid != but])
+    def interrupt(self, whom):
+        "Raise KeyboardInterrupt in the askers whose `Question` satisfies `whom`"
+        self.fence(lambda: [q.answer(KeyboardInterrupt()) for q in self.askers if whom(q)])
 
     def put(self, q):
         self.askers.append(q)

@@ -1,7 +1,7 @@
 """What libraries look for under ipykernel's names: an object for `get_ipython().kernel`, modules that stand in for ipykernel's.
 
 Read `install` first, then the kernel's attributes, then the modules. A comment names who needs an entry; `pytests/libs` holds it with that library."""
-import asyncio, comm, os, sys, threading
+import asyncio, comm, inspect, linecache, os, re, sys, threading
 from functools import cached_property
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -22,6 +22,7 @@ def install(k):
     if name: ip.user_ns["__session__"] = ip.user_ns_hidden["__session__"] = name  # whoever asks for the notebook's path
     type(k.bridge.out.stdout).__module__ = "ipykernel.iostream"  # click: keeps colours
     stand_in(k, app)
+    inspect.getfile = with_classes(inspect.getfile)
 
 
 class IPythonKernel:
@@ -110,6 +111,18 @@ class Handlers(dict):
     def __setitem__(self, type, f):
         super().__setitem__(type, f)
         self.table.setdefault(type, lambda k, sub, msg: self[type](self.stream, msg.ids, msg))
+
+
+def with_classes(getfile):
+    "`inspect.getfile` that knows classes defined in cells, which name no file: those of the newest cell that has a class of that name"
+    def find(obj):
+        try: return getfile(obj)
+        except OSError:
+            head = re.compile(rf"\s*class {obj.__name__}\b").match if isinstance(obj, type) else None
+            for name in reversed(linecache.cache):
+                if head and "ipykernel_" in name and any(map(head, linecache.getlines(name))): return name
+            raise
+    return find
 
 
 # -- modules

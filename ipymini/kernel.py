@@ -37,7 +37,7 @@ class Kernel:
         for ch in (*self.channels, self.hb): ch.bind(cfg, f"{ch.name}_port")
         if "registration_port" in cfg: register(self.ctx, wire, cfg)
         elif self.made or cfg != asked: write_connection(file, cfg)
-        self.subs,self.main,self.side,self.bridge,self.loaded = {},None,None,None,threading.Event()
+        self.subs,self.gone,self.main,self.side,self.bridge,self.loaded = {},[],None,None,None,threading.Event()
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
         self.status,self.stopping,self.finishing,self.ending,self.children = None,False,threading.Event(),threading.Lock(),[]
         self.letter = system.Letter(file)
@@ -51,7 +51,7 @@ class Kernel:
     def on_shell(self, msg):
         # on the shell thread
         id = msg["header"].get("subshell_id")
-        if not self.subs: return self.on_early(msg)
+        if None not in self.subs: return self.on_early(msg)
         sub = self.subs.get(id) if id is None or isinstance(id, str) else None
         if not sub: return now(self.serve(self.shell, None, msg))
         beside = msg.type in quick and (sub.msg or sub.q)
@@ -104,7 +104,7 @@ class Kernel:
     async def answer(self, ch, sub, msg):
         f = (self.on_the_control if ch is self.control else self.on_the_shell).get(msg.type)
         if not f: return self.log(f"{ch.name}: nobody handles {msg.type!r}")
-        if not sub and ch is self.shell and self.subs: raise UnknownSubshellError(f"no subshell {msg['header'].get('subshell_id')!r}; list_subshell_request tells which there are")
+        if not sub and ch is self.shell and None in self.subs: raise UnknownSubshellError(f"no subshell {msg['header'].get('subshell_id')!r}; list_subshell_request tells which there are")
         if ch is self.control: self.loaded.wait(30) if msg.type in needs_bridge else None
         res = f(self, sub, msg)
         return await res if isawaitable(res) else res
@@ -139,7 +139,7 @@ class Kernel:
         need(c, code=str)
         msg.state["started"] = iso()
         self.latest = msg
-        n = self.bridge.begin(msg)
+        with self.lock: n = self.bridge.begin(msg)
         if not c.get("silent"): self.publish("execute_input", dict(code=c["code"], execution_count=n))
         if self.letter.text: self.write("stderr", self.letter.text)
         self.letter.text = self.letter.cell(c["code"])
@@ -218,6 +218,8 @@ class Kernel:
         gone = self.subs.pop(id, None)
         if not gone: raise UnknownSubshellError(f"no subshell {id!r}; list_subshell_request tells which there are")
         gone.stop()
+        self.stdin.interrupt(lambda q: q.msg["header"].get("subshell_id") == id)
+        self.gone = [o for o in (*self.gone, gone) if o.msg]
         for o in list(gone.q):
             if not callable(o) and gone.steal(o): now(self.serve(self.shell, None, o))
         return dict(status="ok")
@@ -294,7 +296,7 @@ class Kernel:
         from .bridge import Bridge
         from .output import Output
         if not sys.flags.safe_path: sys.path.insert(0, "")
-        self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent), self.options, self.file)
+        self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent), self.options, self.file, self.main.loop)
         compat.install(self)
         self.bridge.boot()
         gc.freeze()
@@ -322,13 +324,16 @@ class Kernel:
     def interrupted(self):
         "Interrupt all but the main thread, which its signal handler does; the second time within 3 s tell where the cell is stuck"
         frames = sys._current_frames()
-        for sub in list(self.subs.values()):
+        for sub in (*self.subs.values(), *self.gone):
             if sub is not self.main: sub.interrupt(frames.get(sub.tid))
-        self.stdin.interrupt(self.main.tid if self.main else None)
+        self.stdin.interrupt(lambda q: not self.main or q.tid != self.main.tid)
         if self.bridge and self.bridge.dap: self.bridge.dap.interrupt()
         msg = self.main.msg if self.main else None
         (when,before),self.hit = self.hit,(monotonic(), msg)
-        if msg and msg is before and monotonic()-when < 3: self.write("stderr", system.stacks(), msg)
+        if not msg or msg is not before or monotonic()-when > 3: return
+        text = system.stacks()
+        with self.lock:
+            if "ended" not in msg.state: self.iopub.text("stderr", msg, text)
 
     def stop(self):
         # on the control thread

@@ -137,6 +137,7 @@ class Subshell:
             if self.hits >= insistence: insist(frame)
             if mine: raise KeyboardInterrupt
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.tid), ctypes.py_object(KeyboardInterrupt))
+            rouse(frame)
         elif self.task:
             self.asked += 1
             self.tell(self.task.cancel)
@@ -152,6 +153,11 @@ def below(frame, code):
     while frame and frame.f_code is not code: frame = frame.f_back
     return frame is not None
 
+def rouse(frame):
+    "Wake the loop that waits in `frame`, if one does: nested in a cell, it would see the exception only when it wakes"
+    while frame and frame.f_code is not BaseEventLoop._run_once.__code__: frame = frame.f_back
+    if frame: frame.f_locals["self"].call_soon_threadsafe(lambda: None)
+
 def insist(frame):
     "Raise KeyboardInterrupt once more at the next line that user code comes to, should it swallow the one that is coming"
     def again(frame, event, arg):
@@ -166,7 +172,7 @@ def stray(frame, allowed):
     "True if `frame` belongs to a callback of the loop that is neither a cell nor ours"
     inner = None
     while frame and frame.f_code is not call_code: inner,frame = frame,frame.f_back
-    return bool(allowed and frame and inner and not inner.f_globals.get("__name__", "").startswith("ipymini."))
+    return bool(allowed and frame and inner and not inner.f_globals.get("__name__", "").removesuffix(".gui").startswith("ipymini."))
 
 def let_loops_nest():
     "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever"

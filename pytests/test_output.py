@@ -119,7 +119,7 @@ def test_flush_is_gathered_too(kc):
 
 def test_flush_sends_what_would_wait(kc):
     "C code that keeps the GIL follows: nobody could send anything after it began"
-    r = kc.run("import ctypes; print('x', flush=True); ctypes.PyDLL(None).usleep(2_000_000)")
+    r = kc.run("import ctypes, time; time.sleep(.1); print('x', flush=True); ctypes.PyDLL(None).usleep(2_000_000)")
     assert r.msgs[-1]["header"]["date"].timestamp()-dates(r, "stdout")[0] > 1
 
 def test_big_text_is_split(kc):
