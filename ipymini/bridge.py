@@ -144,8 +144,11 @@ class Bridge:
     def history(self, kind, c):
         "Rows of history: tail, range or search"
         hm,raw,output = self.ip.history_manager,bool(c.get("raw", True)),bool(c.get("output", False))
-        if kind == "tail": rows = hm.get_tail(c.get("n") or sys.maxsize, raw=raw, output=output, include_latest=True)
-        elif kind == "range": rows = hm.get_range(c.get("session") or 0, c.get("start") or 1, c.get("stop"), raw=raw, output=output)
+        if kind == "tail": rows = hm.get_tail(10**9 if c.get("n") is None else c["n"], raw=raw, output=output, include_latest=True)
+        elif kind == "range":
+            session = c.get("session") or 0
+            rows = hm.get_range(session, 1 if c.get("start") is None else c["start"], c.get("stop"), raw=raw, output=output)
+            if session > 0: rows = [(session, *row[1:]) for row in rows]  # IPython calls the current one 0
         elif kind == "search":
             hm.writeout_cache()
             rows = hm.search(c.get("pattern") or "*", raw=raw, output=output, n=c.get("n"), unique=bool(c.get("unique", False)))

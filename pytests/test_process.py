@@ -341,6 +341,17 @@ def test_heartbeat_while_the_gil_is_held(begin):
         assert s.recv() == b"ping"
     assert kc.wait(id).status == "ok"
 
+@pytest.mark.slow
+def test_interrupting_an_idle_kernel_leaves_the_next_cell_alone(begin):
+    "On one processor, where the signal is most likely to come late"
+    kc = begin()
+    kc.run("import os\nfor t in os.listdir('/proc/self/task'): os.sched_setaffinity(int(t), [min(os.sched_getaffinity(0))])")
+    rs = []
+    for _ in range(500):
+        kc.interrupt("message")
+        rs.append(kc.run("1").status)
+    assert set(rs) == {"ok"}
+
 # -- history
 
 @pytest.fixture(scope="module")
