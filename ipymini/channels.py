@@ -1,7 +1,7 @@
 """The sockets: heartbeat, shell, control, stdin and iopub, one class each over one `Channel` thread. The only user of zmq.
 
 A channel's thread is the only one that touches its socket, and waits in one place, `poll`. Other threads may call `send`, `fence`, `stop` and what a
-channel adds: `ask` and `interrupt` of stdin, `text`, `flush` and `wait_for_room` of iopub. Read `Channel` first, then `IOPub`, which gathers text and,
+channel adds: `ask` and `answer` of stdin, `text`, `flush` and `wait_for_room` of iopub. Read `Channel` first, then `IOPub`, which gathers text and,
 through `wait_for_room`, slows a writer down to the pace of the slowest reader."""
 import os, zmq
 from collections import deque
@@ -101,7 +101,8 @@ class Channel(Thread):
 
     def run(self):
         try: self.serve()
-        except Exception as e: self.on_death(self, e)
+        except Exception as e:
+            if not self.closing: self.on_death(self, e)
         finally: self.sock.close(200)
 
     def serve(self):
@@ -181,24 +182,25 @@ class Stdin(Channel):
         sock.router_mandatory = 1  # else a prompt for a client that is not there yet vanishes
 
     def ask(self, msg, frames):
-        """The line that the client of `msg` answers to the input_request in `frames`
+        """The line that the client of `msg`, or `answer`, answers to the input_request in `frames`
 
-        Waits for ever; a signal handler's exception ends the wait. Raises: KeyboardInterrupt after `interrupt`.
+        Waits for ever; a signal handler's exception ends the wait.
         Source: Jupyter messaging 5.5, stdin: a frontend shows one prompt at a time."""
         q = Question(msg, frames)
         try:
             self.fence(lambda: self.put(q))
             q.answered.wait()
         finally: self.fence(lambda: self.drop(q))
-        if isinstance(q.line, str): return q.line
-        raise q.line
+        if isinstance(q.line, BaseException): raise q.line
+        return q.line
 
-    def interrupt(self, whom):
-        "Raise KeyboardInterrupt in the askers whose `Question` satisfies `whom`"
-        self.fence(lambda: [q.answer(KeyboardInterrupt()) for q in self.askers if whom(q)])
+    def answer(self, whom, line):
+        "Give `line`, or an exception to raise, to the askers whose `Question` satisfies `whom`, in place of the client"
+        if self.askers: self.fence(lambda: [q.answer(line) for q in self.askers if whom(q)])
 
     def put(self, q):
         self.askers.append(q)
+        if "closed" in q.msg.state: return q.answer(None)  # its cell ended meanwhile
         if q is self.askers[0]: self.deliver()
 
     def drop(self, q):

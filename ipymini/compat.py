@@ -6,23 +6,23 @@ from functools import cached_property
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
+from .magics import KernelMagics
 from .wire import Msg, parent
 
 version = 7,4,0  # the ipykernel whose names these are; ipywidgets wants 6.18 at least, VS Code's debugger 6
 
 
 def install(k):
-    "Give the shell of the kernel `k` what libraries look for; costs 1 ms at most"
-    from .magics import KernelMagics
+    "Give the shell of the kernel `k` what libraries look for; takes less than 1 ms"
     ip,app = k.bridge.ip,k.bridge.app
-    ip.kernel = app.kernel = comm.create_comm.kernel = IPythonKernel.made = IPythonKernel(k)  # anywidget: a comm with a kernel
+    ip.kernel = app.kernel = comm.create_comm.kernel = IPythonKernel.made = IPythonKernel(k)  # anywidget: a comm that has a kernel
     for o in (ip.display_pub, ip.displayhook): o.session,o.pub_socket = ip.kernel.session,k.iopub  # jupyter_client's execute_interactive in a cell
     ip.register_magics(KernelMagics)
     name = os.environ.get("JPY_SESSION_NAME")
-    if name: ip.user_ns["__session__"] = ip.user_ns_hidden["__session__"] = name  # whoever asks for the notebook's path
+    if name: ip.user_ns["__session__"] = ip.user_ns_hidden["__session__"] = name  # whoever asks for the path of the notebook
     type(k.bridge.out.stdout).__module__ = "ipykernel.iostream"  # click: keeps colours
-    stand_in(k, app)
     inspect.getfile = with_classes(inspect.getfile)
+    for mod,content in stand_ins(k, ip, app).items(): stand_in(f"ipykernel{mod}", content)
 
 
 class IPythonKernel:
@@ -31,68 +31,62 @@ class IPythonKernel:
 
     def __init__(self, k):
         self.k,self.bridge,self.shell,self.comm_manager = k,k.bridge,k.bridge.ip,k.bridge.manager  # pyviz_comms, jupysql
-        self.parent,self.config,self.session,self.iopub_socket,self.shell_stream = self.shell.parent,self.shell.config,Session(k),k.iopub,k.shell  # ipywidgets, bokeh
+        self.parent,self.config,self.log = self.shell.parent,self.shell.config,self.shell.parent.log  # finders of the notebook's path
+        self.session,self.iopub_socket,self.shell_stream = Session(k),k.iopub,k.shell  # ipywidgets
         self.shell_handlers,self.control_handlers = Handlers(k.on_the_shell, k.shell),Handlers(k.on_the_control, k.control)
-        info = k.kernel_info(None, None)
-        self.implementation,self.banner,self.language_info = info["implementation"],info["banner"],info["language_info"]  # %notebook
+        self.__dict__.update({name: k.kernel_info(None, None)[name] for name in ("implementation", "banner", "language_info")})  # %notebook
 
-    def __init_subclass__(cls): raise ImportError("kernels cannot be built in ipymini, whose `ipykernel` is a stand-in: run yours on its own, with ipykernel")
+    def __init_subclass__(cls): raise ImportError("this `ipykernel` is ipymini's stand-in: a kernel class of your own needs the real one and a process of its own")
 
     @classmethod
-    def initialized(cls): return bool(cls.made)  # older notebook detectors
+    def initialized(cls): return bool(cls.made)  # older detectors of notebooks
 
     @classmethod
     def instance(cls, *args, **kw): return cls.made
 
     execution_count = property(lambda self: self.shell.execution_count)
-    log             = property(lambda self: self.shell.parent.log)
-    user_ns         = property(lambda self: self.shell.user_ns)
     _parent_ident   = property(lambda self: dict.fromkeys(("shell", "control"), getattr(parent.get(), "ids", [])))  # jupyter_ui_poll
     _parent_header  = property(lambda self: self.get_parent())  # ipywidgets 7
     sub             = property(lambda self: self.k.subs.get(self.get_parent().get("header", {}).get("subshell_id"), self.k.main))
 
     def get_parent(self, channel=None): return parent.get() or {}  # ipywidgets' Output
-
     def set_parent(self, ident, msg, channel=None): parent.set(message(msg))  # jupyter_ui_poll
 
     def send_response(self, stream, type, content=None, ident=None, buffers=None, track=False, header=None, metadata=None, channel=None):
-        self.session.send(stream, type, content, self.get_parent(), ident, buffers, metadata=metadata)  # ipywidgets' Output, metakernel's magics
+        self.session.send(stream, type, content, self.get_parent(), ident, buffers, metadata=metadata)  # ipywidgets' Output
 
-    aside = property(lambda self: threading.get_ident() != self.k.main.tid)
-
-    def do_complete(self, code, cursor_pos): return self.bridge.complete(code, cursor_pos, self.aside)  # VS Code, from any thread
+    def do_complete(self, code, cursor_pos):  # VS Code, from any thread
+        return self.bridge.complete(code, cursor_pos, aside=threading.get_ident() != self.k.main.tid)
 
     def do_inspect(self, code, cursor_pos, detail_level=0, omit_sections=()): return self.bridge.inspect(code, cursor_pos, detail_level, omit_sections)
 
     def do_one_iteration(self):
-        "Handle the comm messages that wait; may be awaited, too"
+        "Handle the comm messages that wait, on this thread; may be awaited, too"
         self.sub.comms(lambda coro: next(coro.__await__(), None))  # jupyter_ui_poll
-        return Yield()
+        return Done()
 
     @cached_property
     def io_loop(self):
-        "tornado's loop around the main one"
+        "tornado's loop around the main one, on which panel schedules from threads"
         from concurrent.futures import ThreadPoolExecutor
         from tornado.ioloop import IOLoop
-        def current():
-            asyncio.set_event_loop(self.k.main.loop)
-            return IOLoop.current()
-        with ThreadPoolExecutor(1) as pool: return pool.submit(current).result()  # panel, from threads: a thread's own loop would not do
+        with ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=[self.k.main.loop]) as pool: return pool.submit(IOLoop.current).result()
 
 
-class Yield:
+class Done:
     def __await__(self): yield
 
 
 class Session:
-    "Of jupyter_client's Session what libraries use of a kernel's"
+    "What libraries use of the jupyter_client Session that ipykernel has"
     def __init__(self, k): self.k,self.session,self.key,self.username = k,k.wire.session,k.cfg["key"].encode(),"kernel"
 
     def send(self, stream, type, content=None, parent=None, ident=None, buffers=None, track=False, header=None, metadata=None):
         if isinstance(type, dict): type,content,parent,metadata = type["header"]["msg_type"],type["content"],type["parent_header"],type["metadata"]
         ids = [ident] if isinstance(ident, bytes) else ident or []
-        if stream is self.k.iopub: self.k.output(type, content or {}, msg=message(parent), metadata=metadata, buffers=buffers or (), topic=ids[0] if ids else None)
-        else: stream.send(self.k.wire.pack(type, content or {}, message(parent), metadata, buffers or (), ids))
+        content,msg,rest = content or {},message(parent),dict(metadata=metadata, buffers=buffers or ())
+        if stream is self.k.iopub: self.k.output(type, content, msg=msg, topic=ids[0] if ids else None, **rest)
+        else: stream.send(self.k.wire.pack(type, content, msg, ids=ids, **rest))
 
 
 def message(d):
@@ -101,9 +95,9 @@ def message(d):
 
 
 class Handlers(dict):
-    """Serves messages of the types that others put in: `f(stream, ident, msg)`. Those we serve stay ours
+    """Serves messages of the types that others put in, by `f(stream, ident, msg)`; those that we serve stay ours
 
-    jupyter_ui_poll puts in an execute_request of its own, to hold cells back while one polls; no cell of ours begins then anyway."""
+    jupyter_ui_poll puts in an execute_request of its own, so that no cell begins while one polls; here none does."""
     def __init__(self, table, stream):
         super().__init__(table)
         self.table,self.stream = table,stream
@@ -114,22 +108,22 @@ class Handlers(dict):
 
 
 def with_classes(getfile):
-    "`inspect.getfile` that knows classes defined in cells, which name no file: those of the newest cell that has a class of that name"
+    "`inspect.getfile` that finds classes of cells, too, which name no file: in the newest cell that has a class of the name"
     def find(obj):
         try: return getfile(obj)
         except OSError:
-            head = re.compile(rf"\s*class {obj.__name__}\b").match if isinstance(obj, type) else None
+            head = re.compile(rf"\s*class {obj.__name__}\b").match if isinstance(obj, type) else lambda line: False
             for name in reversed(linecache.cache):
-                if head and "ipykernel_" in name and any(map(head, linecache.getlines(name))): return name
+                if "ipykernel_" in name and any(map(head, linecache.getlines(name))): return name
             raise
     return find
 
 
 # -- modules
 
-def stand_in(k, app):
-    "Put our modules in the place of ipykernel's, whether or not that is installed: the real one would take the comms over when imported"
-    ip,out,Comm,Manager = k.bridge.ip,k.bridge.out,comm.create_comm,type(k.bridge.manager)
+def stand_ins(k, ip, app):
+    "What is in our modules by their names, behind `ipykernel`"
+    Comm,Manager = comm.create_comm,type(k.bridge.manager)
     def get_connection_file(app=app): return app.connection_file
 
     def get_connection_info(connection_file=None, unpack=False):
@@ -142,24 +136,20 @@ def stand_in(k, app):
         return Popen([sys.executable, "-m", "qtconsole", "--existing", connection_file or app.connection_file, *(argv or ())])
 
     connect = dict(get_connection_file=get_connection_file, get_connection_info=get_connection_info, connect_qtconsole=connect_qtconsole)
-    modules = {
-        "": dict(connect, version_info=version, __version__=".".join(map(str, version)), __getattr__=elsewhere),  # ipywidgets, VS Code
-        ".comm": dict(Comm=Comm, CommManager=Manager),  # bokeh, nbagg, pyviz_comms, panel, ipywidgets 7
-        ".comm.comm": dict(Comm=Comm, BaseComm=Comm),  # panel
-        ".comm.manager": dict(CommManager=Manager),
-        ".zmqshell": dict(ZMQInteractiveShell=type(ip), ZMQDisplayPublisher=type(ip.display_pub)),  # tqdm.auto; %config ZMQInteractiveShell
-        ".displayhook": dict(ZMQShellDisplayHook=type(ip.displayhook)),
-        ".iostream": dict(OutStream=type(out.stdout)),  # who asks whether stdout is a notebook's
-        ".kernelapp": dict(IPKernelApp=type(app)),  # IPKernelApp.instance().kernel
-        ".kernelbase": dict(Kernel=IPythonKernel),  # panel
-        ".ipkernel": dict(IPythonKernel=IPythonKernel),
-        ".eventloops": dict(enable_gui=lambda gui, kernel=None: ip.enable_gui(gui)),
-        ".connect": connect}
-    for name,content in modules.items():
-        mod = sys.modules["ipykernel"+name] = ModuleType("ipykernel"+name, "ipymini's stand-in for the module of this name")
-        mod.__spec__ = ModuleSpec(mod.__name__, None)  # importlib.util.find_spec
-        vars(mod).update(content)
-        if name: setattr(sys.modules[mod.__name__.rpartition(".")[0]], name.rpartition(".")[2], mod)
+    return {"": dict(connect, version_info=version, __version__=".".join(map(str, version)), __getattr__=elsewhere),  # ipywidgets, VS Code
+        ".comm": dict(Comm=Comm, CommManager=Manager), ".comm.comm": dict(Comm=Comm, BaseComm=Comm),  # bokeh, nbagg, pyviz_comms, panel, ipywidgets 7
+        ".zmqshell": dict(ZMQInteractiveShell=type(ip), ZMQDisplayPublisher=type(ip.display_pub)),  # tqdm.auto
+        ".displayhook": dict(ZMQShellDisplayHook=type(ip.displayhook)), ".iostream": dict(OutStream=type(k.bridge.out.stdout)),
+        ".kernelapp": dict(IPKernelApp=type(app)), ".kernelbase": dict(Kernel=IPythonKernel), ".ipkernel": dict(IPythonKernel=IPythonKernel),
+        ".eventloops": dict(enable_gui=lambda gui, kernel=None: ip.enable_gui(gui)), ".connect": connect}
+
+
+def stand_in(name, content):
+    "Make the module `name`, whether or not there is a real one: that would take the comms over when it is imported"
+    mod = sys.modules[name] = ModuleType(name, "ipymini's stand-in for the module of this name")
+    vars(mod).update(content, __spec__=ModuleSpec(name, None))  # importlib.util.find_spec wants a spec
+    parent,_,attr = name.rpartition(".")
+    if parent: setattr(sys.modules[parent], attr, mod)
 
 
 def elsewhere(name):

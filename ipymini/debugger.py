@@ -18,7 +18,7 @@ patience,glance = 15,.5  # seconds for debugpy to answer, during which a user's 
 room,most = 120,300      # characters of a value, children of a container
 environ = dict(PYDEVD_DISABLE_FILE_VALIDATION="1",  # else it warns of frozen modules
     PYDEVD_IPYTHON_COMPATIBLE_DEBUGGING="1")        # each statement of a cell is a frame of its own, and a step goes from one to the next
-plumbing = "IPython traitlets zmq tornado asyncio decorator comm runpy os _collections_abc shutil".split()  # what runs around a cell on its thread
+plumbing = "IPython traitlets zmq tornado asyncio decorator comm runpy os collections.abc shutil".split()  # what runs around a cell on its thread
 hidden = re.compile(r"_\d+|_i\d*|_ii|_iii|_[ido]h|_|__|___|__(name|doc|package|loader|spec|annotations|builtins?|display)__|get_ipython|debugpy|exit|quit|In|Out").fullmatch
 resuming = "continue","next","stepIn","stepOut","goto"
 groups = "special variables","function variables"
@@ -114,6 +114,8 @@ class Debugger:
         self.undo.callback(setattr, dbg, "TIMEOUT_SLOW", .2)
         self.undo.callback(setattr, manager, "cleanup_transforms", manager.cleanup_transforms)
         manager.cleanup_transforms = [keeping_leading(manager.cleanup_transforms)]
+        self.ip.showtraceback = untraced(self.ip.showtraceback, debugpy.trace_this_thread)
+        self.undo.callback(delattr, self.ip, "showtraceback")
         if not os.environ.get("PYTHONBREAKPOINT"):
             self.undo.callback(setattr, sys, "breakpointhook", sys.breakpointhook)
             sys.breakpointhook = debugpy.breakpoint
@@ -135,16 +137,12 @@ class Debugger:
         self.undo.close()
 
     def interrupt(self):
-        """Let stopped threads go on; True if there were any
+        """Let stopped threads go on, into the KeyboardInterrupt that has been raised or injected in them
 
-        They are on their way for a while: a KeyboardInterrupt that is injected right now hits them before they run another line. One that comes earlier would
-        leave debugpy unusable, see `inside`; so would a DAP request, which is answered by the thread that goes on, if it does."""
-        if not self.started or not self.stopped: return False
+        Not by a DAP request, which is answered by the thread that goes on, if it gets there: another one would wait for ever behind it."""
+        if not self.started: return
         from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
         resume_threads("*")
-        return True
-
-    def inside(self, frame): return inside(frame)
 
     def close(self):
         "The end: leave nothing behind, wait for nothing"
@@ -287,22 +285,21 @@ def keeping_leading(transforms):
     return cleanup
 
 
+def untraced(f, trace):
+    "`f`, which works through many exceptions to show one: nobody wants to stop at them"
+    def g(*args, **kw):
+        trace(False)
+        try: return f(*args, **kw)
+        finally: trace(True)
+    return g
+
+
 def folder_made():
     "The folder of cell files, ours alone. Raises: Refused"
     try: os.mkdir(folder, 0o700)
     except FileExistsError:
         if hasattr(os, "getuid") and os.lstat(folder[:-1]).st_uid != os.getuid(): raise Refused(f"{folder} belongs to another user") from None
     return folder
-
-
-def inside(frame):
-    "True if the debugger is at work in a thread whose innermost frame is `frame`, and not with an expression of the user's"
-    while frame:
-        name = frame.f_globals.get("__name__")
-        if name == "_pydevd_bundle.pydevd_vars": return False
-        if name == "pydevd" and frame.f_code.co_name == "do_wait_suspend": return True
-        frame = frame.f_back
-    return False
 
 
 def aside(f, seconds):

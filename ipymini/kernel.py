@@ -10,7 +10,7 @@ from time import monotonic
 
 from . import __version__, system
 from .channels import Channel, Heartbeat, IOPub, Stdin, contexts, register
-from .wire import BadConnection, Wire, iso, parent, ports, read_connection, version, write_connection
+from .wire import BadConnection, Msg, Wire, iso, parent, ports, read_connection, version, write_connection
 
 quick = {f"{s}_request" for s in "complete inspect is_complete history kernel_info comm_info".split()}  # answered beside a running cell
 patience = .05  # seconds a cell has run before they are
@@ -22,7 +22,7 @@ switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads
 class Kernel:
     "One kernel process: sockets, subshells and what goes on between them. Raises: BadConnection"
     def __init__(self, file, options):
-        self.file,self.options,self.made = file,options,not os.path.exists(file)
+        self.file,self.options,self.made = os.path.abspath(file),options,not os.path.exists(file)
         cfg = dict(transport="tcp", ip="127.0.0.1", key=os.urandom(16).hex(), signature_scheme="hmac-sha256", **dict.fromkeys(ports, 0)) if self.made \
             else read_connection(file)
         self.cfg,asked = cfg,dict(cfg)
@@ -40,7 +40,8 @@ class Kernel:
         self.subs,self.gone,self.main,self.side,self.bridge,self.loaded = {},[],None,None,None,threading.Event()
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
         self.status,self.stopping,self.finishing,self.ending,self.children = None,False,threading.Event(),threading.Lock(),[]
-        self.letter = system.Letter(file)
+        self.ipc = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports] if cfg["transport"] == "ipc" else []  # a cell may change the cwd
+        self.letter,self.landed = system.Letter(self.file),threading.Event()
         self.signals = socketpair()
         for s in self.signals: s.setblocking(False)
         self.control.watch(self.signals[0].fileno(), self.on_signals)
@@ -99,7 +100,7 @@ class Kernel:
                 try: frames = self.reply(msg, res)
                 except Exception as e: frames = self.reply(msg, failure(e))
                 ch.send(frames)
-        if self.status is not None: self.control.fence(self.stop)
+        if self.status is not None: threading.Timer(self.delay, self.control.fence, [self.stop]).start()
 
     async def answer(self, ch, sub, msg):
         f = (self.on_the_control if ch is self.control else self.on_the_shell).get(msg.type)
@@ -150,7 +151,9 @@ class Kernel:
         self.letter.cell("")
         self.bridge.out.drain()
         if res["status"] == "error" and c.get("stop_on_error", True) and not c.get("silent"): self.abort(sub)
-        if self.bridge.exiting: self.leave(dict(status="ok", restart=False))
+        msg.state["closed"] = True
+        self.stdin.answer(lambda q: q.msg is msg, None)
+        if self.bridge.exiting: self.leave(dict(status="ok", restart=False), .2)  # a console reads the reply after idle, if we live
         return res
 
     def abort(self, sub):
@@ -188,14 +191,16 @@ class Kernel:
     def connect(self, sub, msg): return dict({p: self.cfg[p] for p in ports}, status="ok")
 
     def interrupt(self, sub, msg):
+        self.landed.clear()
         system.interrupt()
+        self.landed.wait(.02)  # else it could hit a cell that comes after the reply
         return dict(status="ok")
 
     def shutdown(self, sub, msg): return self.leave(dict(status="ok", restart=bool(msg["content"].get("restart"))))
 
-    def leave(self, res):
-        "End once the message being served is answered; `res`: the shutdown_reply that everybody sees"
-        self.status = 0
+    def leave(self, res, delay=0):
+        "End `delay` seconds after the message being served is answered; `res`: the shutdown_reply that everybody sees"
+        self.status,self.delay = 0,delay
         self.publish("shutdown_reply", res)
         return res
 
@@ -218,7 +223,7 @@ class Kernel:
         gone = self.subs.pop(id, None)
         if not gone: raise UnknownSubshellError(f"no subshell {id!r}; list_subshell_request tells which there are")
         gone.stop()
-        self.stdin.interrupt(lambda q: q.msg["header"].get("subshell_id") == id)
+        self.stdin.answer(lambda q: q.msg["header"].get("subshell_id") == id, KeyboardInterrupt())
         self.gone = [o for o in (*self.gone, gone) if o.msg]
         for o in list(gone.q):
             if not callable(o) and gone.steal(o): now(self.serve(self.shell, None, o))
@@ -296,7 +301,7 @@ class Kernel:
         from .bridge import Bridge
         from .output import Output
         if not sys.flags.safe_path: sys.path.insert(0, "")
-        self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent), self.options, self.file, self.main.loop)
+        self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent, adopt), self.options, self.file, self.main.loop)
         compat.install(self)
         self.bridge.boot()
         gc.freeze()
@@ -311,6 +316,7 @@ class Kernel:
 
     def on_signal(self, num, frame):
         # on the main thread, wherever user code or we happen to be
+        self.landed.set()
         if num == signal.SIGINT and self.main and self.main.tid: self.main.interrupt(frame)
 
     def on_signals(self):
@@ -326,7 +332,7 @@ class Kernel:
         frames = sys._current_frames()
         for sub in (*self.subs.values(), *self.gone):
             if sub is not self.main: sub.interrupt(frames.get(sub.tid))
-        self.stdin.interrupt(lambda q: not self.main or q.tid != self.main.tid)
+        self.stdin.answer(lambda q: not self.main or q.tid != self.main.tid, KeyboardInterrupt())
         if self.bridge and self.bridge.dap: self.bridge.dap.interrupt()
         msg = self.main.msg if self.main else None
         (when,before),self.hit = self.hit,(monotonic(), msg)
@@ -367,11 +373,15 @@ class Kernel:
         self.ctx.destroy(200)
         if self.made: system.remove(self.file)
         self.letter.burn()
-        if self.cfg["transport"] == "ipc": system.remove(*(f"{self.cfg['ip']}-{self.cfg[p]}" for p in ports))
+        system.remove(*self.ipc)
         os._exit(self.status)
 
 class UnknownSubshellError(LookupError): "A request for a subshell that is not there"
 class Aborted(RuntimeError):             "A cell that was not run because one before it failed"
+
+def adopt(msg):
+    "Run on behalf of `msg`, a message or a dict like one"
+    parent.set(Msg.of(msg))
 
 def now(coro):
     "Run `coro`, which waits for nothing, to its end"

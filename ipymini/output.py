@@ -1,7 +1,7 @@
 """What user code writes, shows and asks: stdout and stderr, displays and results, `input`; and which request a thread's output belongs to.
 
-Imports nothing of ours: `Output` is handed its ways out, `publish(type, content, ...)`, `write(name, text)`, `flush()` and `ask(prompt, password)`, and
-`parent`, the ContextVar that holds the current request.
+Imports nothing of ours: `Output` is handed its ways out, `publish(type, content, ...)`, `write(name, text)`, `flush()`, `ask(prompt, password)`, and
+`parent`, the ContextVar of the current request, which `adopt(message)` sets.
 Read `Output` first; below it the streams, IPython's two display hooks, and `Capture`, which turns file descriptors 1 and 2 into streams."""
 import builtins, codecs, io, os, select, sys, threading
 from contextvars import Context
@@ -11,8 +11,8 @@ from IPython.core.error import StdinNotImplementedError
 
 class Output:
     "Takes over, from `start`, the process's streams and prompts"
-    def __init__(self, publish, write, flush, ask, parent):
-        self.publish,self.write,self.flush,self.ask,self.parent = publish,write,flush,ask,parent
+    def __init__(self, publish, write, flush, ask, parent, adopt):
+        self.publish,self.write,self.flush,self.ask,self.parent,self.adopt = publish,write,flush,ask,parent,adopt
         self.stdout,self.stderr,self.capture = OutStream(self, "stdout"),OutStream(self, "stderr"),None
 
     def start(self, capture):
@@ -46,9 +46,9 @@ class Output:
         msg = self.parent.get()
         if msg is None or not msg["content"].get("allow_stdin"):
             raise StdinNotImplementedError("input() was called, but this frontend does not support input requests")
-        if "ended" in msg.state: raise StdinNotImplementedError("input() was called, but the cell that could ask has ended")
         self.stdout.flush()
-        line = self.ask(prompt, password)
+        line = None if "closed" in msg.state else self.ask(prompt, password)
+        if line is None: raise StdinNotImplementedError("input() was called, but the cell that could ask has ended")
         if line == "\x04": raise EOFError
         return line
 
@@ -143,6 +143,10 @@ class OutStream(Hooked, io.TextIOBase):
     def isatty(self): return False
 
     def close(self): pass  # the process has no other
+
+    def set_parent(self, parent): self.out.adopt(parent)
+
+    set_thread_parent = set_parent
 
     @property
     def parent_header(self): return (self.out.parent.get() or {}).get("header", {})

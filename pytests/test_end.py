@@ -8,7 +8,7 @@ from helpers import connect, root, until
 
 head = "import asyncio, atexit, ctypes, os, signal, subprocess, sys, threading, time\n"
 cells = {
-    "idle": "", "sleep": "print('on'); time.sleep(60)", "loop": "print('on')\nwhile True: pass", "C code": "print('on', flush=True); ctypes.CDLL(None).usleep(60_000_000)",
+    "idle": "", "sleep": "print('on'); time.sleep(60)", "loop": "print('on')\nwhile True: pass", "C code": "import hashlib; print('on', flush=True); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)",
     "C code with the GIL": "print('on', flush=True); ctypes.PyDLL(None).usleep(900_000)", "await": "print('on'); await asyncio.sleep(60)",
     "await event": "print('on'); await asyncio.Event().wait()", "asyncio.run": "print('on'); asyncio.run(asyncio.sleep(60))", "input": "print('on'); input()",
     "pdb": "print('on'); breakpoint()", "lock": "l = threading.Lock(); l.acquire(); print('on'); l.acquire()", "subprocess": "print('on'); subprocess.run(['sleep', '60'])",

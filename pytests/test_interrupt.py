@@ -36,9 +36,9 @@ stuck = {
     "comprehension": "print('on'); [0 for i in range(10**12) if 0]", "sort key": "print('on')\nwhile True: sorted(range(1000), key=lambda i: -i)",
     "with": "import contextlib\nwith contextlib.suppress(ValueError): print('on'); time.sleep(60)",
     "C code": "print('on')\nwhile True: ctypes.CDLL(None).usleep(100_000)",
-    "long C code": "print('on'); ctypes.CDLL(None).usleep(1_500_000); time.sleep(60)", "exec": "exec('print(\"on\")\\nwhile True: pass')",
+    "long C code": "import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 4_000_000); time.sleep(60)", "exec": "exec('print(\"on\")\\nwhile True: pass')",
     "%time": "%time print('on'); time.sleep(60)", "%timeit": "print('on')\n%timeit time.sleep(.01)", "%prun": "%prun print('on'); time.sleep(60)",
-    "%%capture": "print('on')\nget_ipython().run_cell_magic('capture', '', 'time.sleep(60)')",
+   
     "logging": "import logging; print('on')\nwhile True: logging.disable()", "gc": "import gc; print('on')\nwhile True: gc.collect()"}
 aware = {
     "swallow": "print('on')\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('caught')\n'went on'",
@@ -118,7 +118,7 @@ def test_an_awaiting_cell_sees_KeyboardInterrupt(kc, how):
 def test_the_error_is_shown_once(kc, how):
     r = hit(kc, begun(kc, stuck["sleep"]), how)
     assert [c["ename"] for c in r.of("error")] == ["KeyboardInterrupt"]
-    assert "time.sleep(60)" in "".join(r.error["traceback"])
+    assert "sleep" in r.error["traceback"][-2]
 
 @hows
 def test_an_interrupt_is_quick(kc, how):
@@ -210,7 +210,7 @@ def test_code_that_swallows_interrupts_ends_in_the_end(kc, code, how):
     assert kc.wait(id, timeout=5).reply
     assert kc.run("1").result == "1"
 
-@pytest.mark.parametrize("code", ["print('on'); ctypes.CDLL(None).usleep(2_500_000)", "print('on'); l = threading.Lock(); l.acquire()\ntry: time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(60)"])
+@pytest.mark.parametrize("code", ["import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 6_000_000)", "import hashlib; print('on')\ntry: time.sleep(60)\nexcept KeyboardInterrupt: hashlib.pbkdf2_hmac('sha256', b'', b'', 6_000_000)"])
 def test_a_second_interrupt_tells_where_threads_are_stuck(kc, code):
     id = begun(kc, code)
     kc.interrupt()
@@ -218,7 +218,7 @@ def test_a_second_interrupt_tells_where_threads_are_stuck(kc, code):
     kc.interrupt()
     r = kc.wait(id, timeout=10)
     assert "most recent call last" in r.stderr
-    assert "usleep" in r.stderr or "time.sleep(60)" in r.stderr
+    assert "pbkdf2_hmac" in r.stderr
 
 def test_a_first_interrupt_tells_nothing(kc): assert hit(kc, begun(kc, stuck["sleep"])).stderr == ""
 

@@ -15,6 +15,13 @@ def test_fork_pool_prints_into_the_cell(kc):
     r = kc.run("with mp.get_context('fork').Pool(1) as p: p.map(say, [1, 2])\n0", timeout=60)
     assert sorted(r.stdout.split("\n")) == ["", "child 1", "child 2"], r
 
+def test_ending_a_pool_ends_its_workers_only(fresh):
+    "They get a SIGTERM, often before they have run at all"
+    kc = fresh()
+    r = kc.run("import multiprocessing as mp\nfor _ in range(20):\n    with mp.get_context('fork').Pool(2) as p: res = p.map(abs, [-1])\nres", timeout=60)
+    assert r.result == "[1]", r
+    assert kc.run("1").result == "1"
+
 def test_process_pool_executor(kc):
     r = kc.run("from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(2, mp_context=mp.get_context('fork')) as p: res = list(p.map(f, [1, 2]))\nres", timeout=60)
     assert r.result == "[1, 4]", r
@@ -159,8 +166,7 @@ def test_an_error_in_a_script_is_shown_once(kc, tmp_path):
     r = kc.run(f"%run {tmp_path}/e.py")
     assert [c["ename"] for c in r.of("error")] == ["ZeroDivisionError"], r
 
-def test_store(kc):
-    assert "Stored" in kc.run("kept_a = 3\n%load_ext storemagic\n%store kept_a").stdout
+def test_store(kc): assert "Stored" in kc.run("kept_a = 3\n%load_ext storemagic\n%store kept_a").stdout
 
 def test_question_marks_page_help(kc):
     assert "Docstring" in kc.run("len?").content["payload"][0]["data"]["text/plain"]

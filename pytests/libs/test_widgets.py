@@ -1,6 +1,5 @@
 "Widgets, driven as their frontend would"
 import pytest
-from helpers import until
 from test_plots import shown
 
 pytestmark = pytest.mark.libs
