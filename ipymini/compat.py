@@ -36,7 +36,7 @@ class IPythonKernel:
         self.shell_handlers,self.control_handlers = Handlers(k.on_the_shell, k.shell),Handlers(k.on_the_control, k.control)
         self.__dict__.update({name: k.kernel_info(None, None)[name] for name in ("implementation", "banner", "language_info")})  # %notebook
 
-    def __init_subclass__(cls): raise ImportError("this `ipykernel` is ipymini's stand-in: a kernel class of your own needs the real one and a process of its own")
+    def __init_subclass__(cls): raise ImportError("this is ipymini's stand-in for ipykernel: run a kernel of your own in a process of its own")
 
     @classmethod
     def initialized(cls): return bool(cls.made)  # older detectors of notebooks

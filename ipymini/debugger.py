@@ -18,7 +18,7 @@ patience,glance = 15,.5  # seconds for debugpy to answer, during which a user's 
 room,most = 120,300      # characters of a value, children of a container
 environ = dict(PYDEVD_DISABLE_FILE_VALIDATION="1",  # else it warns of frozen modules
     PYDEVD_IPYTHON_COMPATIBLE_DEBUGGING="1")        # each statement of a cell is a frame of its own, and a step goes from one to the next
-plumbing = "IPython traitlets zmq tornado asyncio decorator comm runpy os collections.abc shutil".split()  # what runs around a cell on its thread
+plumbing = "IPython traitlets zmq tornado asyncio decorator comm runpy os posixpath genericpath collections.abc enum signal shutil re tokenize inspect".split()  # what runs around a cell on its thread
 hidden = re.compile(r"_\d+|_i\d*|_ii|_iii|_[ido]h|_|__|___|__(name|doc|package|loader|spec|annotations|builtins?|display)__|get_ipython|debugpy|exit|quit|In|Out").fullmatch
 resuming = "continue","next","stepIn","stepOut","goto"
 groups = "special variables","function variables"

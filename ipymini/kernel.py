@@ -267,6 +267,7 @@ class Kernel:
     def run(self):
         "Serve until told to stop"
         sys.setswitchinterval(switch)
+        sys.unraisablehook = self.on_unraisable
         self.catch_signals()
         self.watch_launcher()
         for ch in (*self.channels, self.hb): ch.start()
@@ -318,6 +319,11 @@ class Kernel:
         # on the main thread, wherever user code or we happen to be
         self.landed.set()
         if num == signal.SIGINT and self.main and self.main.tid: self.main.interrupt(frame)
+
+    def on_unraisable(self, e):
+        "Interrupt again where a finaliser or a fork hook swallowed the KeyboardInterrupt"
+        if issubclass(e.exc_type, KeyboardInterrupt): threading.Timer(.02, system.interrupt_main).start()
+        else: sys.__unraisablehook__(e)
 
     def on_signals(self):
         # on the control thread

@@ -172,7 +172,7 @@ def stray(frame, allowed):
     "True if `frame` belongs to a callback of the loop that is neither a cell nor ours"
     inner = None
     while frame and frame.f_code is not call_code: inner,frame = frame,frame.f_back
-    return bool(allowed and frame and inner and not inner.f_globals.get("__name__", "").removesuffix(".gui").startswith("ipymini."))
+    return bool(allowed and frame and inner and not inner.f_globals.get("__name__", "").removesuffix(".gui").startswith(("ipymini.", "asyncio.")))
 
 def let_loops_nest():
     "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever"

@@ -1,7 +1,7 @@
 """asyncio in cells: tasks between them, loops of their own in them, other libraries' loops; and what is answered while a cell runs
 
 `kc` is one kernel for the whole module; a test that changes how all cells run, with nest_asyncio or `%autoawait`, takes `own`."""
-import asyncio, re, signal, socket, time
+import signal, socket, time
 from importlib.util import find_spec
 from queue import Empty
 from urllib.request import urlopen
@@ -21,6 +21,13 @@ def begun(kc, id, sign="begun"):
 def kc():
     kc = start()
     kc.run("import asyncio, time\nasync def f(): return await asyncio.sleep(.01, 'ran')")
+    yield kc
+    kc.stop()
+
+@pytest.fixture
+def own():
+    "A kernel of the test's own"
+    kc = start()
     yield kc
     kc.stop()
 
@@ -393,14 +400,15 @@ def test_it_is_answered_beside_a_running_cell(running, type):
     assert framed(r) and r.reply["msg_type"] == f"{type}_reply" and r.status in ("ok", "complete")
     assert not running.held[running.now].replies
 
-def statuses(eye, last, timeout=10):
-    "(parent, state) of what `eye` has seen, in order, until `last` is among it"
-    got,end = [],time.monotonic()+timeout
-    while last not in got:
-        assert time.monotonic() < end, f"{timeout} s passed: waited for {last}, have {got}"
+def statuses(eye, *lasts, timeout=10):
+    "(parent, state) of what `eye` has seen, in order, until `lasts` are among it, one behind the other"
+    got,end,lasts = [],time.monotonic()+timeout,list(lasts)
+    while lasts:
+        assert time.monotonic() < end, f"{timeout} s passed: waited for {lasts}, have {got}"
         try: m = eye.get_iopub_msg(timeout=.1)
         except Empty: continue
         if m["msg_type"] == "status": got.append((m["parent_header"]["msg_id"], m["content"]["execution_state"]))
+        if got[-1:] == lasts[:1]: lasts.pop(0)
     return got
 
 @pytest.fixture
@@ -412,7 +420,7 @@ def eye(kc):
 
 def test_after_such_an_answer_the_cell_is_busy_again(eye, running):
     id = running.submit("complete_request", quick["complete"])
-    got = statuses(eye, (running.now, "busy"))
+    got = statuses(eye, (id, "idle"), (running.now, "busy"))
     assert got[-3:] == [(id, "busy"), (id, "idle"), (running.now, "busy")]
 
 def test_no_busy_follows_the_idle_of_a_cell(kc):

@@ -27,7 +27,7 @@ def test_process_pool_executor(kc):
     assert r.result == "[1, 4]", r
 
 def test_thread_pool_executor(kc):
-    r = kc.run("from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as p: list(p.map(print, 'ab'))\n0")
+    r = kc.run("import sys\nfrom concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as p: list(p.map(sys.stdout.write, ['a\\n', 'b\\n']))\n0")
     assert sorted(r.stdout.split()) == ["a", "b"]
 
 def test_spawn_pool_says_what_is_wrong(kc, kernel):
