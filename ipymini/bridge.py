@@ -191,6 +191,8 @@ class Inputs(list):
         self.extend([""]*(n+1-len(self)))
         self[n] = source
 
+    def __reduce__(self): return list,(list(self),)  # dill.dump_module
+
 class Compiler(CachingCompiler):
     def get_code_name(self, raw_code, transformed_code, number): return cell_name(raw_code)
 

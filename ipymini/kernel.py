@@ -45,6 +45,7 @@ class Kernel:
         self.signals = socketpair()
         for s in self.signals: s.setblocking(False)
         self.control.watch(self.signals[0].fileno(), self.on_signals)
+        if hasattr(os, "register_at_fork"): system.part_at_fork(caught, self.on_signal)
         self.topic = f"kernel.{wire.session}."
 
     # -- in

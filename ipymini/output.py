@@ -168,7 +168,9 @@ class Bytes(io.RawIOBase):
 class DisplayHook(Hooked, displayhook.DisplayHook):
     "execute_result; whatever depends on the cell comes from the request, as cells of subshells overlap"
     @property
-    def prompt_count(self): return self.out.parent.get().state["count"] if self.out.parent.get() else super().prompt_count
+    def prompt_count(self):
+        msg = self.out.parent.get()
+        return msg.state["count"] if msg is not None and "count" in msg.state else super().prompt_count  # a comm message has none
 
     def quiet(self):
         msg = self.out.parent.get()

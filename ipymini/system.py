@@ -182,3 +182,18 @@ def host_memory():
     total,free = m["MemTotal"], m.get("MemAvailable", m["MemFree"])
     names = dict(free="MemFree", active="Active", inactive="Inactive", buffers="Buffers", cached="Cached", shared="Shmem", slab="Slab")
     return dict(total=total, available=free, used=total-free, percent=round(100*(total-free)/total, 1), **{k: m.get(v, 0) for k,v in names.items()})
+
+
+def part_at_fork(nums, handler):
+    """Leave a forked child the signals `nums`: through `handler` and the wakeup fd, which it shares with us, they would hit us in its place
+
+    multiprocessing ends the workers of a pool by SIGTERM, often before they have run at all; so signals wait until the child is on its own."""
+    mask = threading.local()
+    def hold(): mask.old = signal.pthread_sigmask(signal.SIG_BLOCK, nums)
+    def release(): signal.pthread_sigmask(signal.SIG_SETMASK, mask.old)
+    def part():
+        signal.set_wakeup_fd(-1)
+        for n in nums:
+            if signal.getsignal(n) == handler: signal.signal(n, signal.default_int_handler if n == signal.SIGINT else signal.SIG_DFL)
+        release()
+    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=part)

@@ -94,6 +94,11 @@ def test_signal_handlers_of_the_loop_are_called(own):
     own.proc.send_signal(signal.SIGUSR1)
     assert own.wait(id, until=lambda r: r.stdout).stdout == "signalled\n"
 
+@pytest.mark.parametrize("num", ["SIGALRM", "SIGUSR1", "SIGCHLD", "SIGWINCH"])
+def test_a_signal_that_a_cell_handles_does_the_kernel_no_harm(own, num):
+    r = own.run(f"import os, signal, time\nsignal.signal(signal.{num}, lambda *a: print('handled')); os.kill(os.getpid(), signal.{num}); time.sleep(.01)")
+    assert r.status == "ok" and r.stdout == "handled\n" and own.run("'alive'", timeout=5).result == "'alive'"
+
 def test_interrupts_work_on_beside_signal_handlers_of_the_loop(own):
     own.run("import asyncio, signal, time\nasyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: None)")
     id = own.cell("print('begun')\ntime.sleep(30)")
@@ -236,14 +241,15 @@ def test_uvicorn_run_serves_until_an_interrupt(own):
 nested = dict(run=("asyncio.run(c)", "asyncio.run() cannot be called from a running event loop"), runner=("asyncio.Runner().run(c)", "Runner.run() cannot be called from a running event loop"),
     loop=("asyncio.new_event_loop().run_until_complete(c)", "Cannot run the event loop while another loop is running"))
 
-@pytest.mark.parametrize("where", ["await g()", "asyncio.run(g())", "await asyncio.create_task(g())", "def plain(): return asyncio.run(g())\nplain()", "await f()\nc = f()\n{}"],
-    ids=["await", "run", "task", "function", "cell"])
+@pytest.mark.parametrize("where", ["await g()", "asyncio.run(g())", "await asyncio.create_task(g())", "def plain(): return asyncio.run(g())\nplain()"], ids=["await", "run", "task", "function"])
 @pytest.mark.parametrize("how", nested)
 def test_inside_async_def_the_ordinary_error_is_raised(kc, how, where):
     code,text = nested[how]
-    r = kc.run(f"import warnings; warnings.simplefilter('ignore')\nasync def g():\n    c = f()\n    try: {code}\n    finally: c.close()\n{where.format(code)}")
+    r = kc.run(f"import warnings; warnings.simplefilter('ignore')\nasync def g():\n    c = f()\n    try: {code}\n    finally: c.close()\n{where}")
     assert (r.content["ename"], r.content["evalue"]) == ("RuntimeError", text)
     kc.run("import gc; gc.collect(); warnings.resetwarnings()")
+
+def test_a_plain_line_of_an_awaiting_cell_runs_a_loop_of_its_own(kc): assert kc.run("await f()\nasyncio.run(f())").result == "'ran'"
 
 def test_the_kernels_own_loop_is_already_running(kc):
     r = kc.run("c = f()\ntry: asyncio.get_running_loop().run_until_complete(c)\nfinally: c.close()")
@@ -251,7 +257,7 @@ def test_the_kernels_own_loop_is_already_running(kc):
     assert kc.run("await f()").result == "'ran'"
 
 loops = {"asyncio.run": "asyncio.run(g())", "Runner": "with asyncio.Runner() as r: r.run(g())", "new_event_loop": "asyncio.new_event_loop().run_until_complete(g())", "anyio": "import anyio; anyio.run(g)",
-    "busy": "async def spin():\n    try:\n        while True: pass\n    finally: print('cleaned up')\nasyncio.run(spin())"}
+    "busy": "async def spin():\n    try:\n        while True: x = 1\n    finally: print('cleaned up')\nasyncio.run(spin())"}
 
 @pytest.mark.parametrize("how", ["signal", "message"])
 @pytest.mark.parametrize("way", loops)
