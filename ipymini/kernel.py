@@ -106,7 +106,7 @@ class Kernel:
     async def answer(self, ch, sub, msg):
         f = (self.on_the_control if ch is self.control else self.on_the_shell).get(msg.type)
         if not f: return self.log(f"{ch.name}: nobody handles {msg.type!r}")
-        if not sub and ch is self.shell and None in self.subs: raise UnknownSubshellError(f"no subshell {msg['header'].get('subshell_id')!r}; list_subshell_request tells which there are")
+        if not sub and ch is self.shell and None in self.subs: raise UnknownSubshellError(f"no subshell {msg['header'].get('subshell_id')!r}")
         if ch is self.control: self.loaded.wait(30) if msg.type in needs_bridge else None
         res = f(self, sub, msg)
         return await res if isawaitable(res) else res
@@ -222,7 +222,7 @@ class Kernel:
         "Answer at once; what is queued gets an error, the cell that runs may end"
         id = need(msg["content"], subshell_id=str)["subshell_id"]
         gone = self.subs.pop(id, None)
-        if not gone: raise UnknownSubshellError(f"no subshell {id!r}; list_subshell_request tells which there are")
+        if not gone: raise UnknownSubshellError(f"no subshell {id!r}")
         gone.stop()
         self.stdin.answer(lambda q: q.msg["header"].get("subshell_id") == id, KeyboardInterrupt())
         self.gone = [o for o in (*self.gone, gone) if o.msg]

@@ -172,7 +172,8 @@ def stray(frame, allowed):
     "True if `frame` belongs to a callback of the loop that is neither a cell nor ours"
     inner = None
     while frame and frame.f_code is not call_code: inner,frame = frame,frame.f_back
-    return bool(allowed and frame and inner and not inner.f_globals.get("__name__", "").removesuffix(".gui").startswith(("ipymini.", "asyncio.")))
+    name = inner.f_globals.get("__name__", "") if inner else ""
+    return bool(allowed and frame and inner and (name == "ipymini.gui" or not name.startswith(("ipymini.", "asyncio."))))
 
 def let_loops_nest():
     "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever"
@@ -194,7 +195,8 @@ def aside(f):
 def plain(frame):
     "True if `frame` is called by a cell, without a coroutine of the user's in between"
     while frame and frame.f_code is not drive_code:
-        if frame.f_code.co_flags & (CO_COROUTINE|CO_ASYNC_GENERATOR) and not frame.f_globals.get("__name__", "").startswith(("ipymini.", "IPython.core.")): return False
+        theirs = not frame.f_globals.get("__name__", "").startswith(("ipymini.", "IPython.core."))
+        if theirs and frame.f_code.co_flags & (CO_COROUTINE|CO_ASYNC_GENERATOR): return False
         frame = frame.f_back
     return frame is not None
 

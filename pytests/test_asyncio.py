@@ -257,7 +257,7 @@ def test_the_kernels_own_loop_is_already_running(kc):
     assert kc.run("await f()").result == "'ran'"
 
 loops = {"asyncio.run": "asyncio.run(g())", "Runner": "with asyncio.Runner() as r: r.run(g())", "new_event_loop": "asyncio.new_event_loop().run_until_complete(g())", "anyio": "import anyio; anyio.run(g)",
-    "busy": "async def spin():\n    try:\n        while True: x = 1\n    finally: print('cleaned up')\nasyncio.run(spin())"}
+    "busy": "async def spin():\n    try:\n        while True: time.sleep(.01)\n    finally: print('cleaned up')\nasyncio.run(spin())"}
 
 @pytest.mark.parametrize("how", ["signal", "message"])
 @pytest.mark.parametrize("way", loops)
@@ -424,10 +424,21 @@ def eye(kc):
     yield eye
     eye.stop_channels()
 
-def test_after_such_an_answer_the_cell_is_busy_again(eye, running):
-    id = running.submit("complete_request", quick["complete"])
+@pytest.mark.parametrize("type", quick)
+def test_after_such_an_answer_the_cell_is_busy_again(eye, running, type):
+    id = running.submit(f"{type}_request", quick[type])
     got = statuses(eye, (id, "idle"), (running.now, "busy"))
     assert got[-3:] == [(id, "busy"), (id, "idle"), (running.now, "busy")]
+
+def test_after_a_comm_message_beside_an_awaiting_cell_the_cell_is_busy_again(kc, eye):
+    id = kc.cell("heard = asyncio.Event(); print('begun'); await heard.wait()")
+    begun(kc, id)
+    said = kc.submit("comm_msg", dict(comm_id="none", data={}))
+    kc.wait(said, reply=False)
+    got = statuses(eye, (said, "idle"), (id, "busy"), timeout=3)
+    assert got[-3:] == [(said, "busy"), (said, "idle"), (id, "busy")]
+    kc.run("heard._loop.call_soon_threadsafe(heard.set)", subshell=kc.subshell())
+    assert kc.wait(id).states.count("idle") == 1 and kc.held[id].idle
 
 def test_no_busy_follows_the_idle_of_a_cell(kc):
     ids = []

@@ -39,7 +39,7 @@ stuck = {
     "long C code": "import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 4_000_000); time.sleep(60)", "exec": "exec('print(\"on\")\\nwhile True: pass')",
     "%time": "%time print('on'); time.sleep(60)", "%timeit": "print('on')\n%timeit time.sleep(.01)", "%prun": "%prun print('on'); time.sleep(60)",
    
-    "logging": "import logging; print('on')\nwhile True: logging.disable()", "gc": "import gc; print('on')\nwhile True: gc.collect()"}
+    "gc": "import gc; print('on')\nwhile True: gc.collect()"}
 aware = {
     "swallow": "print('on')\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('caught')\n'went on'",
     "finally": "print('on')\ntry: time.sleep(60)\nfinally: print('caught')",
