@@ -1,31 +1,32 @@
-"""The debugger: what we answer ourselves, what debugpy answers, and the files that cells seem to come from.
+"""The debugger: what debugpy answers, what we answer without it, and the files that cells seem to come from.
 
-Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter. Is handed `publish(type, content)` for events. Read `cell_name`, which
-every cell pays for, then `Debugger.request`: the way of one request of the debug adapter protocol (DAP); then a session from `initialize` to `end`, the requests
-that debugpy answers, and those that never need it; last `Link`, the wire to debugpy, and `Looks`, which tells of values without a debugger."""
-import json, linecache, os, re, socket, sys, tempfile, threading
+Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter process; is handed `publish(type, content)` for events. Read `cell_name`,
+which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol (DAP), a session from `initialize` to `end`, what debugpy answers,
+what we answer; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it. DEVLOG says why each detour around debugpy is there."""
+import json, linecache, os, re, shutil, socket, sys, tempfile, threading, types
 from ast import literal_eval
-from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from functools import lru_cache
 from itertools import count, islice, zip_longest
-from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, MethodType
 
 folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}", "")  # numba and joblib look for this beginning of its name
 seed,mult,mask = 0xC70F6907,0x5BD1E995,0xFFFFFFFF
-patience,glance = 15,.5  # seconds for debugpy to answer, during which a user's repr or expression may run; for all the reprs of one look at the namespace
+patience,glance = 15,.5  # seconds for debugpy to answer, while a user's expression may run; for all the reprs of one look at the namespace
 room,most = 120,300      # characters of a value, children of a container
-environ = dict(PYDEVD_DISABLE_FILE_VALIDATION="1",  # else it warns of frozen modules
-    PYDEVD_IPYTHON_COMPATIBLE_DEBUGGING="1")        # each statement of a cell is a frame of its own, and a step goes from one to the next
-plumbing = "IPython traitlets zmq tornado asyncio decorator comm runpy os posixpath genericpath collections.abc enum signal shutil re tokenize inspect".split()  # what runs around a cell on its thread
+plumbing = """IPython traitlets zmq tornado asyncio decorator comm runpy
+    os posixpath genericpath collections.abc enum signal shutil re tokenize inspect""".split()  # what runs around a cell, with exceptions of its own
+passed = set("""threads stackTrace scopes evaluate setVariable setExpression completions pause gotoTargets stepInTargets exceptionInfo setDebuggerProperty
+    setFunctionBreakpoints setExceptionBreakpoints continue next stepIn stepOut goto""".split())  # to others debugpy never answers, nor to what comes after
+stepping = "next","stepIn","stepOut","goto"
 hidden = re.compile(r"_\d+|_i\d*|_ii|_iii|_[ido]h|_|__|___|__(name|doc|package|loader|spec|annotations|builtins?|display)__|get_ipython|debugpy|exit|quit|In|Out").fullmatch
-resuming = "continue","next","stepIn","stepOut","goto"
 groups = "special variables","function variables"
+functions,plain = (types.FunctionType, types.BuiltinFunctionType, types.MethodType),(bool, int, float, complex, str, bytes, type(None))
+brackets = {list: "[]", tuple: "()", dict: "{}", set: "{}", frozenset: "{}"}
 
 
 def cell_name(code):
-    "The file that the cell `code` seems to come from; frontends compute the same name from the text in their editor"
+    "The file that the cell `code` seems to come from; a frontend computes the same name from the text in its editor"
     return os.environ.get("IPYKERNEL_CELL_NAME") or hashed(code)
 
 @lru_cache(4096)
@@ -42,58 +43,49 @@ def murmur2(b):
     return h^h>>15
 
 
-class Refused(Exception):
-    "A request that fails: why, and the body of the response"
-    def __init__(self, why, body=None): self.why,self.body = why,body or {}
+class Refused(Exception): "A request that fails, and why"
 
 
 class Debugger:
-    "Answers debug requests; `ip`: IPython's shell; `stopped`: DAP ids of the threads that are"
+    "Answers debug requests; `ip`: IPython's shell; `stopped`: the threads that are, by their numbers in DAP"
     def __init__(self, ip, publish):
-        self.ip,self.publish,self.looks,self.undo = ip,publish,Looks(ip),ExitStack()
-        self.seq,self.addr,self.link,self.ready,self.stopped,self.set = count(1),None,None,None,frozenset(),{}
+        self.ip,self.publish,self.looks,self.undo,self.seq = ip,publish,Looks(ip),ExitStack(),count(1)
+        self.addr,self.link,self.ready,self.stopped,self.breakpoints = None,None,None,frozenset(),{}
 
     def request(self, msg):
-        "The response to the DAP request `msg`"
-        cmd,args,why,body = msg.get("command"),msg.get("arguments"),None,{}
-        try:
-            if not isinstance(cmd, str): raise Refused("a request needs a command")
-            body = self.answer(cmd, args if isinstance(args, dict) else {})
-        except Refused as e: why,body = f"{cmd}: {e.why}",e.body
-        except KeyError as e: why = f"{cmd}: the arguments lack {e}"
-        except Exception as e: why = f"{cmd}: {type(e).__name__}: {e}"  # whatever the arguments lead to, a frontend waits for a DAP response
+        # on the control thread: the response to the DAP request `msg`
+        cmd,args,why,body = msg.get("command"),msg.get("arguments"),None,None
+        try: body = self.answer(cmd, args if isinstance(args, dict) else {})
+        except Refused as e: why = str(e)
+        except KeyError as e: why = f"the arguments lack {e}"
+        except Exception as e: why = f"{type(e).__name__}: {e}"  # whatever the arguments lead to, a frontend waits for a DAP response
         res = dict(type="response", request_seq=msg.get("seq"), seq=next(self.seq), success=why is None, command=cmd, body=body or {})
-        return res if why is None else dict(res, message=why)
+        return res if why is None else dict(res, message=f"{cmd}: {why}", body=self.blank.get(cmd, {}))
 
     def answer(self, cmd, args):
         "Body of the response. Raises: Refused"
         if cmd in self.static: return self.static[cmd](self, args)
-        if not self.started: raise Refused("the debugger is not started, send initialize first", dict(stackFrames=[]) if cmd == "stackTrace" else None)
-        if cmd in resuming and cmd != "continue" and args.get("threadId") not in self.stopped: raise Refused("the thread is not stopped")
-        return self.handlers[cmd](self, args) if cmd in self.handlers else self.ask(cmd, args)
+        if not self.started: raise Refused("the debugger is not started, send initialize first")
+        if cmd in self.handlers: return self.handlers[cmd](self, args)
+        if cmd not in passed: raise Refused("unknown request")
+        if cmd == "continue" and not self.stopped: return dict(allThreadsContinued=True)
+        if cmd in (*stepping, "exceptionInfo") and args.get("threadId") not in self.stopped: raise Refused("the thread is not stopped")
+        return self.resume(cmd, args) if cmd in (*stepping, "continue") else self.ask(cmd, args)
 
-    def ask(self, cmd, args, seconds=patience):
-        "Body of debugpy's response. Raises: Refused"
-        return taken(self.link.send(cmd, args, self.resumed if cmd in resuming else None), seconds)
+    def ask(self, cmd, args, seconds=patience): return taken(self.link.send(cmd, args), seconds)
 
     # -- a session
 
     @property
-    def started(self): return self.link is not None and self.link.is_alive()
+    def started(self): return self.link is not None and self.link.thread.is_alive()
 
     def initialize(self, args):
         "Start a session; a client that went away without a word loses its own"
         self.disconnect({})
         folder_made()
-        self.addr = self.addr or listen()
-        self.ready,self.link = Future(),Link(self.addr, self.event)
-        self.link.start()
-        self.looks.slow.clear()
-        invisible(getattr(self.ip.history_manager, "save_thread", None) or threading.current_thread())
-        try: return self.ask("initialize", args)
-        except Refused:
-            self.end()
-            raise
+        self.addr = self.addr or listen(self.ip.history_manager)
+        self.ready,self.threads,self.link = Future(),set(),Link(self.addr, self.event)
+        return self.ask("initialize", args)
 
     def attach(self, args):
         "Attach and configure debugpy, which answers the one only after the other"
@@ -102,27 +94,30 @@ class Debugger:
         wait([res, self.ready], patience, FIRST_COMPLETED)
         if self.ready.done(): self.ask("configurationDone", {})
         body = taken(res, patience if self.ready.done() else 0)
-        self.enter()
+        self.undo.close()
+        self.enter(self.ip, sys.modules["debugpy"], sys.modules["pydevd"])
         return body
 
-    def enter(self):
-        "What a session changes in this process, with its undo"
-        import debugpy
-        dbg,manager,events = sys.modules["pydevd"],self.ip.input_transformer_manager,self.ip.events
-        dbg.get_global_debugger().writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # its two writes a message cost 40 ms otherwise
-        dbg.TIMEOUT_SLOW = .02  # how often a stopped thread looks whether it may go on
-        self.undo.callback(setattr, dbg, "TIMEOUT_SLOW", .2)
-        self.undo.callback(setattr, manager, "cleanup_transforms", manager.cleanup_transforms)
-        manager.cleanup_transforms = [keeping_leading(manager.cleanup_transforms)]
-        self.ip.showtraceback = untraced(self.ip.showtraceback, debugpy.trace_this_thread)
-        self.undo.callback(delattr, self.ip, "showtraceback")
-        if not os.environ.get("PYTHONBREAKPOINT"):
-            self.undo.callback(setattr, sys, "breakpointhook", sys.breakpointhook)
-            sys.breakpointhook = debugpy.breakpoint
-        if not dbg.PYDEVD_USE_SYS_MONITORING:
-            def trace(): return sys.gettrace() or debugpy.debug_this_thread()  # an interrupt that leaves through the debugger ends tracing
-            events.register("pre_execute", trace)
-            self.undo.callback(events.unregister, "pre_execute", trace)
+    def enter(self, ip, debugpy, pydevd):
+        "Do what a session changes in this process, and note its undo"
+        manager,show = ip.input_transformer_manager,ip.showtraceback
+        transforms = manager.cleanup_transforms
+        def cleanup(lines):  # keeps blank lines at the top: a frontend counts lines from there
+            n,rest = next((i for i,s in enumerate(lines) if not s.isspace()), 0),lines
+            for f in transforms: rest = f(rest)
+            return rest if rest and rest[0].startswith("%%") else lines[:n]+rest  # a cell magic must be first
+        def showtraceback(*args, **kw):  # works through many exceptions to show one: nobody wants to stop at them
+            debugpy.trace_this_thread(False)
+            try: return show(*args, **kw)
+            finally: debugpy.trace_this_thread(True)
+        def trace(): return sys.gettrace() or debugpy.debug_this_thread()  # an interrupt that leaves through the debugger ends tracing
+        self.change(manager, "cleanup_transforms", [cleanup])
+        self.change(ip, "showtraceback", showtraceback)
+        self.change(pydevd, "TIMEOUT_SLOW", .02)  # how often a stopped thread looks whether it may go on
+        if not os.environ.get("PYTHONBREAKPOINT"): self.change(sys, "breakpointhook", debugpy.breakpoint)
+        if not pydevd.PYDEVD_USE_SYS_MONITORING:
+            ip.events.register("pre_execute", trace)
+            self.undo.callback(ip.events.unregister, "pre_execute", trace)
 
     def disconnect(self, args):
         "End the session, not the process"
@@ -133,64 +128,48 @@ class Debugger:
         "Everything as it was before the session"
         link,self.link,self.stopped = self.link,None,frozenset()
         if link: link.close()
-        self.set.clear()
+        for o in (self.breakpoints, self.looks.refs, self.looks.slow): o.clear()
         self.undo.close()
 
     def interrupt(self):
-        """Let stopped threads go on, into the KeyboardInterrupt that has been raised or injected in them
-
-        Not by a DAP request, which is answered by the thread that goes on, if it gets there: another one would wait for ever behind it."""
-        if not self.started: return
-        from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
-        resume_threads("*")
+        "Let stopped threads go on, into the KeyboardInterrupt that is raised in them; a DAP request would wait for its answer from a thread that is not to go on"
+        if self.started: sys.modules["_pydevd_bundle.pydevd_thread_lifecycle"].resume_threads("*")
 
     def close(self):
         "The end: leave nothing behind, wait for nothing"
         if self.link: self.link.close()
-        if os.path.isdir(folder):
-            import shutil
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
-    def event(self, link, msg):
+    def event(self, msg):
         # on the link's thread: pass an event on, once we know all that a frontend may ask us when it sees it
-        typ,body = msg.get("event"),msg.get("body") or {}
+        typ,body = msg["event"],msg.get("body") or {}
         if typ == "initialized": self.ready.set_result(None)
-        elif typ == "stopped": self.stopped = self.halted(link, body)
-        elif typ == "continued": self.stopped = frozenset() if body.get("allThreadsContinued", True) else self.stopped-{body.get("threadId")}
-        elif typ == "terminated": self.stopped = frozenset()
+        elif typ == "thread": (self.threads.add if body["reason"] == "started" else self.threads.discard)(body["threadId"])
+        elif typ == "stopped": self.stopped |= {body["threadId"]} | (self.threads if body.get("allThreadsStopped") else set())
+        elif typ in ("continued", "terminated"): self.stopped = self.stopped-{body["threadId"]} if body.get("allThreadsContinued") is False else frozenset()
         self.publish("debug_event", dict(msg, seq=next(self.seq)))
-
-    def halted(self, link, body):
-        "The threads that a `stopped` event is about"
-        one = {body.get("threadId")}
-        if not body.get("allThreadsStopped"): return self.stopped|one
-        return frozenset(t["id"] for t in (link.ask_inside("threads").get("body") or {}).get("threads", []))|one
-
-    def resumed(self, res):
-        # on the link's thread, which sees the next stop after this
-        if res.result().get("success"): self.stopped = frozenset()
 
     # -- what debugpy answers
 
-    def go_on(self, args): return self.ask("continue", args) if self.stopped else dict(allThreadsContinued=True)  # else it never answers
+    def resume(self, cmd, args):
+        before,self.stopped = self.stopped,frozenset()
+        try: return self.ask(cmd, args)
+        except Refused:
+            self.stopped = before
+            raise
 
     def set_breakpoints(self, args):
-        "Set them, and remember where debugpy put them"
-        body,path,asked = self.ask("setBreakpoints", args),args["source"]["path"],args.get("breakpoints") or []
-        if asked: self.set[path] = "setBreakpoints",dict(args, breakpoints=[dict(o, line=got.get("line", o["line"])) for o,got in zip(asked, body["breakpoints"])])
-        else: self.set.pop(path, None)
+        "Set them, and remember where debugpy put them; one without a path or a line would make it close the connection"
+        path,asked = args["source"]["path"],args.get("breakpoints") or []
+        if not path or not all(isinstance(o["line"], int) for o in asked): raise Refused("needs a path and lines")
+        body = self.ask("setBreakpoints", args)
+        self.breakpoints[path] = [dict(o, line=got.get("line", o["line"])) for o,got in zip(asked, body["breakpoints"])]
+        if not asked: del self.breakpoints[path]
         return body
-
-    def set_exceptions(self, args): return self.remember("setExceptionBreakpoints", args)
-    def set_functions(self, args):  return self.remember("setFunctionBreakpoints", args)
-
-    def remember(self, cmd, args):
-        self.set[cmd] = cmd,args
-        return self.ask(cmd, args)
 
     def variables(self, args):
         "Children of a value: debugpy's while stopped, else ours"
-        if not self.stopped: return self.looks.children(args)
+        if not self.stopped: return dict(variables=self.looks.children(args["variablesReference"], args.get("start"), args.get("count")))
         body = self.ask("variables", args)
         return dict(body, variables=[v for v in body["variables"] if not hidden(v["name"])])
 
@@ -203,22 +182,31 @@ class Debugger:
 
     def rich_inspect(self, args):
         "A variable's mimebundle, from a frame if one is given"
-        name,frame,none = args["variableName"],args.get("frameId"),dict(data={}, metadata={})
-        if name in groups: return none
-        if not name.isidentifier(): raise Refused(f"{name!r} is no identifier", none)
+        name,frame,ns = args["variableName"],args.get("frameId"),self.ip.user_ns
+        if name in groups: return self.blank["richInspectVariables"]
+        if not name.isidentifier(): raise Refused(f"{name!r} is no identifier")
         if self.stopped and frame is not None:
             expr = f"get_ipython().display_formatter.format({name})"
             data,meta = literal_eval(self.ask("evaluate", dict(expression=expr, context="clipboard", frameId=frame))["result"])
-        elif name not in self.ip.user_ns: raise Refused(f"there is no {name!r}", none)
-        else: data,meta = aside(lambda: self.ip.display_formatter.format(self.ip.user_ns[name]), patience)
+        elif name not in ns: raise Refused(f"there is no {name!r}")
+        else: data,meta = aside(lambda: self.ip.display_formatter.format(ns[name]), patience)
         return dict(data=data, metadata={k: v for k,v in meta.items() if k in data})
+
+    def source(self, args):
+        "Text of a source file; what is in no file has a number"
+        if args.get("sourceReference") and self.started: return self.ask("source", args)
+        path = (args.get("source") or {}).get("path") or ""
+        linecache.checkcache(path)
+        text = "".join(linecache.getlines(path))
+        if not text: raise Refused("source unavailable")
+        return dict(content=text)
 
     # -- what we answer
 
     def info(self, args):
-        found = [dict(source=path, breakpoints=a["breakpoints"]) for path,(cmd,a) in self.set.items() if cmd == "setBreakpoints"]
-        return dict(isStarted=self.started, hashMethod="Murmur2", hashSeed=seed, tmpFilePrefix=folder, tmpFileSuffix=".py", breakpoints=found,
-            stoppedThreads=sorted(self.stopped), richRendering=True, exceptionPaths=["Python Exceptions"], copyToGlobals=True)
+        return dict(isStarted=self.started, hashMethod="Murmur2", hashSeed=seed, tmpFilePrefix=folder, tmpFileSuffix=".py", stoppedThreads=sorted(self.stopped),
+            breakpoints=[dict(source=path, breakpoints=lines) for path,lines in self.breakpoints.items()],
+            richRendering=True, exceptionPaths=["Python Exceptions"], copyToGlobals=True)
 
     def dump_cell(self, args):
         "Write a cell to its file, unless the environment names a file that is not ours"
@@ -226,15 +214,6 @@ class Debugger:
         if path.startswith(folder_made()):
             with open(path, "w", encoding="utf8", errors="surrogatepass", newline="") as f: f.write(args["code"])
         return dict(sourcePath=path)
-
-    def source(self, args):
-        "Text of a source file"
-        ref,path = args.get("sourceReference"),(args.get("source") or {}).get("path") or ""
-        if ref and self.started: return self.ask("source", args)
-        linecache.checkcache(path)
-        lines = linecache.getlines(path)
-        if not lines: raise Refused("source unavailable")
-        return dict(content="".join(lines))
 
     def modules(self, args):
         "Modules that come from Python files"
@@ -244,61 +223,47 @@ class Debugger:
             if isinstance(origin, str) and origin.endswith(".py"): found.append(dict(id=len(found), name=name, path=origin))
         return dict(modules=found[start:][:n], totalModules=len(found))
 
-    def inspect(self, args): return self.looks.names()
-    def done(self, args): "`attach` did it"
-    def unsupported(self, args): raise Refused("a kernel is attached to, it can be neither launched nor restarted")
+    def inspect(self, args):     return dict(variables=self.looks.top())
+    def done(self, args):        "`attach` did it"
+    def unsupported(self, args): raise Refused("a kernel is attached to, not launched")
 
     static = dict(debugInfo=info, inspectVariables=inspect, richInspectVariables=rich_inspect, copyToGlobals=copy_to_globals, modules=modules, source=source,
         dumpCell=dump_cell, variables=variables, initialize=initialize, disconnect=disconnect, terminate=disconnect, launch=unsupported, restart=unsupported)
-    handlers = {"attach": attach, "configurationDone": done, "continue": go_on, "setBreakpoints": set_breakpoints, "setExceptionBreakpoints": set_exceptions,
-        "setFunctionBreakpoints": set_functions}
+    handlers = dict(attach=attach, configurationDone=done, setBreakpoints=set_breakpoints)
+    blank = dict(stackTrace=dict(stackFrames=[]), richInspectVariables=dict(data={}, metadata={}))  # bodies that a frontend looks into after a failure
 
 
 def taken(res, seconds):
     "The body of debugpy's response `res`, a future. Raises: Refused"
     try: msg = res.result(seconds)
     except TimeoutError: raise Refused(f"no answer from debugpy within {seconds or patience} s") from None
-    if not msg.get("success"): raise Refused(msg.get("message") or "debugpy gave no reason", msg.get("body"))
+    if not msg.get("success"): raise Refused(msg.get("message") or "debugpy gave no reason")
     return msg.get("body")
 
 
-def listen():
-    "Start debugpy's adapter process; the address where it waits. Raises: Refused"
-    for k,v in environ.items(): os.environ.setdefault(k, v)
+def listen(history):
+    "Start debugpy and its adapter process; the address where that waits. Raises: Refused"
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")        # else it warns of frozen modules
+    os.environ.setdefault("PYDEVD_IPYTHON_COMPATIBLE_DEBUGGING", "1")  # each statement of a cell is a frame of its own: a step goes from one to the next
     hook = sys.breakpointhook
+    if getattr(history, "save_thread", None): invisible(history.save_thread)
     def start():
         import debugpy
         debugpy.configure(subProcess=False)
         return debugpy.listen(("127.0.0.1", 0))
-    try: return aside(start, 2*patience)  # it has its way with the thread that calls it
+    try: addr = aside(start, 2*patience)  # it has its way with the thread that calls it
     except ImportError as e: raise Refused(f"debugging needs the package debugpy: {e}") from None
     finally: sys.breakpointhook = hook
-
-
-def keeping_leading(transforms):
-    "What `transforms` do, except that blank lines at the top of a cell stay: a frontend counts lines from there"
-    def cleanup(lines):
-        n = next((i for i,s in enumerate(lines) if not s.isspace()), 0)
-        blank,rest = lines[:n],lines
-        for f in transforms: rest = f(rest)
-        return rest if rest and rest[0].startswith("%%") else blank+rest  # a cell magic must be first
-    return cleanup
-
-
-def untraced(f, trace):
-    "`f`, which works through many exceptions to show one: nobody wants to stop at them"
-    def g(*args, **kw):
-        trace(False)
-        try: return f(*args, **kw)
-        finally: trace(True)
-    return g
+    dbg = sys.modules["pydevd"].get_global_debugger()
+    dbg.writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each of its messages, sent in two parts, waits 40 ms
+    if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=lambda: setattr(dbg, "pydb_disposed", True))  # nobody could end a stop there
+    return addr
 
 
 def folder_made():
     "The folder of cell files, ours alone. Raises: Refused"
-    try: os.mkdir(folder, 0o700)
-    except FileExistsError:
-        if hasattr(os, "getuid") and os.lstat(folder[:-1]).st_uid != os.getuid(): raise Refused(f"{folder} belongs to another user") from None
+    os.makedirs(folder, 0o700, exist_ok=True)
+    if hasattr(os, "getuid") and os.lstat(folder[:-1]).st_uid != os.getuid(): raise Refused(f"{folder} belongs to another user")
     return folder
 
 
@@ -322,14 +287,13 @@ class Link:
     def __init__(self, addr, on_event):
         self.sock = socket.create_connection(addr, patience)
         self.sock.settimeout(None)
-        self.file,self.on_event,self.seq,self.waiting,self.held,self.lock = self.sock.makefile("rb"),on_event,count(1),{},deque(),threading.Lock()
-        thread = invisible(threading.Thread(target=self.run, name="debugger", daemon=True))
-        self.start,self.is_alive = thread.start,thread.is_alive
+        self.file,self.on_event,self.seq,self.waiting,self.lock = self.sock.makefile("rb"),on_event,count(1),{},threading.Lock()
+        self.thread = invisible(threading.Thread(target=self.run, name="debugger", daemon=True))
+        self.thread.start()
 
-    def send(self, cmd, args, then=None):
-        "A future for debugpy's response, ours if debugpy is gone; `then` is called with it, before anything that follows it is handled"
+    def send(self, cmd, args):
+        "A future for debugpy's response, ours if debugpy is gone"
         n,res = next(self.seq),Future()
-        if then: res.add_done_callback(then)
         self.waiting[n] = res
         b = json.dumps(dict(seq=n, type="request", command=cmd, arguments=args)).encode()
         try:
@@ -344,7 +308,9 @@ class Link:
 
     def run(self):
         try:
-            while msg := self.held.popleft() if self.held else self.read(): self.handle(msg)
+            while msg := self.read():
+                if msg["type"] == "event": self.on_event(msg)
+                elif res := self.waiting.pop(msg["request_seq"], None): res.set_result(msg)
         except (OSError, ValueError): pass  # cut off, between or within messages
         self.lost()
 
@@ -356,108 +322,61 @@ class Link:
         size = 0
         if hasattr(socket, "TCP_QUICKACK"): self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # else the second of two events is 40 ms late
         while line := self.file.readline().strip():
-            name,_,value = line.partition(b":")
-            if name.lower() == b"content-length": size = int(value)
+            if line.lower().startswith(b"content-length:"): size = int(line[15:])
         return json.loads(self.file.read(size)) if size else None
-
-    def handle(self, msg):
-        if msg.get("type") == "event": self.on_event(self, msg)
-        elif res := self.waiting.pop(msg.get("request_seq"), None): res.set_result(msg)
-
-    def ask_inside(self, cmd):
-        "The response to a request of an event's handler; what comes before it is handled after the event"
-        res = self.send(cmd, {})
-        while not res.done() and (msg := self.read()):
-            if msg.get("type") == "response" and self.waiting.get(msg.get("request_seq")) is res: self.handle(msg)
-            else: self.held.append(msg)
-        return res.result() if res.done() else {}
 
 
 class Looks:
-    "The namespace as a debugger shows it while nothing is stopped; a reference stands for a path of names, so that it keeps no object alive"
-    def __init__(self, ip): self.ip,self.refs,self.paths,self.slow = ip,{},[()],set()
+    "The namespace as a debugger shows it while nothing is stopped; a reference is good until the next look at the top"
+    def __init__(self, ip): self.ip,self.seq,self.refs,self.slow = ip,count(1),{},set()
 
-    def names(self):
-        top = [dict(name=g, value="", type="", evaluateName="", variablesReference=self.ref((g,))) for g in groups]
-        return dict(variables=top + self.look(("",)))
+    def top(self):
+        "Two groups, then variables"
+        self.refs.clear()
+        kinds = {g: types.SimpleNamespace() for g in (*groups, None)}
+        for k,o in self.ip.user_ns.copy().items():
+            if not hidden(k): setattr(kinds[groups[0] if k[:2] == "__" == k[-2:] else groups[1] if type(o) in functions else None], k, o)
+        return [self.entry(g, kinds[g]) for g in groups] + self.look(kinds[None], True)
 
-    def children(self, args):
-        ref,start = args.get("variablesReference"),args.get("start") or 0
-        if not isinstance(ref, int) or not 0 < ref < len(self.paths): raise Refused(f"there is no reference {ref}")
-        return dict(variables=self.look(self.paths[ref], start, args.get("count") or None))
+    def children(self, ref, start, n):
+        if ref not in self.refs: raise Refused(f"there is no reference {ref}")
+        return self.look(self.refs[ref])[start or 0:][:n or None]
 
-    def ref(self, path):
-        "The number that stands for `path`"
-        if path not in self.refs:
-            self.refs[path] = len(self.paths)
-            self.paths.append(path)
-        return self.refs[path]
-
-    def look(self, path, start=0, n=None):
-        "What is at `path`, in DAP's terms, within a glance: a class whose repr takes longer is not asked again"
-        found,texts,asked = [],[],[]
-        def enter(t):
-            if t not in self.slow: return not asked.append(t)
+    def look(self, o, top=False):
+        "What is in `o`, in DAP's terms, within a glance: a class whose repr takes longer is not asked again"
+        found,texts = parts(o),[]
         def fill():
-            found.extend(self.items(path, enter)[start:][:n])
-            for _,o,_ in found: texts.append(brief(o, enter))
+            for _,v in found: texts.append(bare(v) if type(v) in self.slow else brief(v))
         try: aside(fill, glance)
-        except TimeoutError: self.slow.update(asked[-1:])
-        told = zip_longest(found[:], texts[:len(found)])
-        return [dict(name=k, value=s or bare(o), type=type(o).__name__, evaluateName=expr, variablesReference=self.ref((*path, k)) if any(parts(o)) else 0)
-            for (k,o,expr),s in told]
+        except TimeoutError: self.slow.update(type(v) for _,v in found[len(texts):][:1])
+        return [self.entry(k, v, type(v).__name__, s or bare(v), k if top else "") for (k,v),s in zip_longest(found, texts[:len(found)])]
 
-    def items(self, path, enter):
-        "Name, value and expression of all that is at `path`. Raises: Refused"
-        if len(path) == 1: return [(k, o, k) for k,o in self.ip.user_ns.copy().items() if kind(k, o) == path[0] and not hidden(k)]
-        for k,o,expr in self.items(path[:-1], enter):
-            if k == path[-1]: return [(k, o, expr and suffix and expr+suffix) for k,o,suffix in parts(o, enter)]
-        raise Refused(f"{path[-1]} is gone")
+    def entry(self, name, o, typ="", text="", expr=""):
+        ref = 0 if type(o) in plain else next(self.seq)
+        if ref: self.refs[ref] = o
+        return dict(name=name, value=text, type=typ, evaluateName=expr, variablesReference=ref)
 
 
-def kind(name, o):
-    "The group that a name is shown in"
-    if name.startswith("__") and name.endswith("__"): return groups[0]
-    return groups[1] if type(o) in functions else ""
-
-
-def parts(o, enter=None):
-    "Name, value and suffix of an expression for all that a container holds, or an object's attributes; runs no user code but reprs of keys"
+def parts(o):
+    "Names and values of what a container holds, or of an object's attributes; runs no user code"
     t = type(o)
-    if issubclass(t, dict):
-        for k,v in list(islice(dict.items(o), most)): yield brief(k, enter), v, f"[{k!r}]" if type(k) in plain else ""
-    elif base := next((c for c in containers if issubclass(t, c)), None):
-        for i,v in enumerate(list(islice(base.__iter__(o), most))): yield str(i), v, f"[{i}]" if base in (list, tuple) else ""
-    elif t not in plain: yield from ((k, v, f".{k}") for k,v in attributes(o)[:most] if not k.startswith("__"))
+    base = next((c for c in brackets if issubclass(t, c)), None)
+    if base is dict: return [(brief(k, 1), v) for k,v in list(islice(dict.items(o), most))]
+    if base: return [(str(i), v) for i,v in enumerate(list(islice(base.__iter__(o), most)))]
+    try: return list(islice(object.__getattribute__(o, "__dict__").items(), most))
+    except (AttributeError, TypeError): return []
 
 
-def attributes(o):
-    "Names and values of what `o` has in slots and its dictionary"
-    found = []
-    for k,d in [kd for c in type(o).__mro__ for kd in vars(c).items() if type(kd[1]) is MemberDescriptorType]:
-        try: found.append((k, d.__get__(o)))
-        except AttributeError: pass  # not set
-    try: return found + list(object.__getattribute__(o, "__dict__").items())
-    except (AttributeError, TypeError): return found
-
-
-def brief(o, enter, depth=3):
-    "About `room` characters that tell of `o`; what is of no plain type is asked for its repr if `enter` says so"
+def brief(o, depth=3):
+    "About `room` characters that tell of `o`; runs user code only for `o` itself, its repr"
     t = type(o)
     try:
-        if t in (str, bytes): return repr(o) if len(o) <= room else repr(o[:room]) + "..."
-        if t is not dict and t not in containers: return cut(repr(o)) if t in plain or enter and enter(t) else bare(o)
-        if not o: return repr(o)
-        if not depth: return bare(o)
-        some = list(islice(o.items() if t is dict else o, 12))
-        texts = [": ".join(brief(x, enter, depth-1) for x in (kv if t is dict else (kv,))) for kv in some]
+        if t in (str, bytes): return repr(o[:room]) + "..."*(len(o) > room)
+        if t not in brackets: return cut(repr(o)) if depth == 3 or t in plain else bare(o)
+        some = list(islice(o.items() if t is dict else o, 12*(depth > 0)))
+        text = ", ".join(": ".join(brief(x, depth-1) for x in kv) for kv in (some if t is dict else zip(some)))
+        return brackets[t][0] + cut(text + ", ..."*(len(o) > len(some)) + ","*(t is tuple and len(o) == 1)) + brackets[t][1]
     except BaseException: return bare(o)  # whatever a user's repr raises
-    left,right = ("[", "]") if t is list else ("(", ")") if t is tuple else ("{", "}") if t in (dict, set) else (f"{t.__name__}([", "])")
-    return left + cut(", ".join(texts) + ("," if t is tuple and len(o) == 1 else ", ..." if len(o) > len(some) else "")) + right
-
 
 def cut(s): return s if len(s) <= room else s[:room] + "..."
 def bare(o): return f"<{type(o).__module__}.{type(o).__qualname__} object>"
-
-plain,containers = {bool, int, float, complex, str, bytes, range, type(None), type(...)},(list, tuple, set, frozenset, deque)
-functions = FunctionType,BuiltinFunctionType,MethodType

@@ -279,7 +279,8 @@ class Kernel:
 
     def catch_signals(self):
         "SIGINT reaches user code here and, like the others, the control thread, which is there when the main thread is stuck"
-        signal.set_wakeup_fd(self.signals[1].fileno(), warn_on_full_buffer=False)
+        before = signal.set_wakeup_fd(self.signals[1].fileno(), warn_on_full_buffer=False)
+        if before not in (-1, self.signals[1].fileno()): signal.set_wakeup_fd(before)  # of a loop to which a cell added signal handlers
         for num in caught:
             if signal.getsignal(num) != self.on_signal: signal.signal(num, self.on_signal)
 

@@ -131,6 +131,7 @@ def test_an_interrupt_is_quick(kc, how):
 @hows
 def test_interrupts_of_an_idle_kernel_do_nothing(kc, how):
     for _ in range(10): kc.interrupt(how)
+    kc.request("kernel_info_request")  # they have landed
     r = kc.run("import time; time.sleep(.2); 'ok'")
     assert (r.status, r.result, r.error) == ("ok", "'ok'", None)
 
