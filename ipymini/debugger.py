@@ -119,6 +119,10 @@ class Debugger:
             ip.events.register("pre_execute", trace)
             self.undo.callback(ip.events.unregister, "pre_execute", trace)
 
+    def change(self, o, name, new):
+        self.undo.callback(setattr, o, name, getattr(o, name))
+        setattr(o, name, new)
+
     def disconnect(self, args):
         "End the session, not the process"
         try: return self.ask("disconnect", dict(restart=False, terminateDebuggee=False), 5) if self.started else {}

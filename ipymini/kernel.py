@@ -58,7 +58,7 @@ class Kernel:
         if not sub: return now(self.serve(self.shell, None, msg))
         beside = msg.type in quick and (sub.msg or sub.q)
         sub.put(msg)
-        if beside: self.aside().tell(self.overtake, sub, msg)
+        if beside: self.aside().tell(self.overtake, sub)
 
     def on_early(self, msg):
         "Before there is a shell only kernel_info is answered; the rest waits for `open`"
@@ -77,12 +77,12 @@ class Kernel:
             self.side.start()
         return self.side
 
-    def overtake(self, sub, msg):
-        # on the side thread: take `msg` over once the cell before it has run for long enough
-        if not any(o is msg for o in list(sub.q)): return
+    def overtake(self, sub):
+        # on the side thread: take over what need not wait, in order, once the cell before it has run for long enough
+        waiting = [o for o in list(sub.q) if isinstance(o, dict) and o.type in quick]
         wait = sub.since+patience-monotonic() if sub.msg else patience
-        if wait > 0: self.side.loop.call_later(wait, self.overtake, sub, msg)
-        elif sub.steal(msg): self.side.put((msg, sub))
+        if waiting and wait > 0: self.side.loop.call_later(wait, self.overtake, sub)
+        elif waiting: [self.side.put((o, sub)) for o in waiting if sub.steal(o)]
 
     # -- serve
 
@@ -331,7 +331,7 @@ class Kernel:
         # on the control thread
         for num in set(self.signals[0].recv(64)):
             if num == signal.SIGINT: self.interrupted()
-            else:
+            elif num in caught:
                 self.status = 128+num
                 self.stop()
 

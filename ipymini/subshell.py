@@ -16,6 +16,7 @@ class Subshell:
     def __init__(self, serve, id=None, traced=True):
         self.serve,self.id,self.traced,self.q = serve,id,traced,deque()
         self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds
+        self.loop.set_exception_handler(uncaught)
         self.msg,self.runner,self.task,self.tid = None,None,None,None
         self.aborting,self.pending,self.closing,self.asked,self.hits,self.since = False,False,False,0,0,0
 
@@ -175,6 +176,12 @@ def stray(frame, allowed):
     name = inner.f_globals.get("__name__", "") if inner else ""
     return bool(allowed and frame and inner and (name == "ipymini.gui" or not name.startswith(("ipymini.", "asyncio."))))
 
+def uncaught(loop, context):
+    "Report an exception that nobody awaits, as asyncio does, on behalf of whoever made the task or callback"
+    o = context.get("task") or context.get("future") or context.get("handle")
+    ctx = o.get_context() if hasattr(o, "get_context") else getattr(o, "_context", None)  # a task's: from Python 3.12 on
+    (ctx or copy_context()).copy().run(loop.default_exception_handler, context)
+
 def let_loops_nest():
     "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever"
     for cls,name in ((asyncio.Runner, "run"), (asyncio.Runner, "close"), (BaseEventLoop, "run_forever"), (BaseEventLoop, "run_until_complete")):
@@ -185,6 +192,7 @@ def aside(f):
     "`f`, run while our loop is out of sight if a plain cell calls it"
     @wraps(f)
     def call(*args, **kw):
+        __tracebackhide__ = True
         loop = asyncio._get_running_loop()
         if not loop or not plain(sys._getframe(1)): return f(*args, **kw)
         asyncio._set_running_loop(None)

@@ -241,7 +241,7 @@ def test_interrupts_sprayed_over_short_cells_lose_nothing(kc, code):
     for id in ids:
         r = kc.wait(id)
         assert r.states == ["busy", "idle"], r
-        assert r.status == "ok" or r.content["ename"] in ("KeyboardInterrupt", "ZeroDivisionError"), r
+        assert r.status == "ok" or r.content["ename"] in ("KeyboardInterrupt", "ZeroDivisionError", "UnboundLocalError"), r  # IPython's `system`, hit early
     r = kc.run("import time; time.sleep(.1); 'right'")
     if r.status == "error": r = kc.run("'right'")  # the last interrupt may have come late
     assert r.result == "'right'"
