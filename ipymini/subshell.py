@@ -70,7 +70,7 @@ class Subshell:
     def comms(self, run):
         "Take the comm messages out of the queue and have `run` run the coroutines that serve them"
         for o in list(self.q):
-            if isinstance(o, dict) and o.type.startswith("comm_") and self.steal(o): copy_context().run(run, self.serve(self, o))
+            if isinstance(o, dict) and o.type in ("comm_open", "comm_msg", "comm_close") and self.steal(o): copy_context().run(run, self.serve(self, o))
 
     def wait_until(self, condition, timeout):
         "True once `condition()` is, False after `timeout` seconds; serves comm messages meanwhile, on this thread, which `condition` blocks"
