@@ -3,7 +3,7 @@
 Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter process; is handed `publish(type, content)` for events. Read `cell_name`,
 which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol (DAP), a session from `initialize` to `end`, what debugpy answers,
 what we answer; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it. DEVLOG says why each detour around debugpy is there."""
-import json, linecache, os, re, shutil, socket, sys, tempfile, threading, types
+import atexit, json, linecache, os, re, shutil, socket, sys, tempfile, threading, types
 from ast import literal_eval
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
@@ -258,6 +258,7 @@ def listen(history):
     try: addr = aside(start, 2*patience)  # it has its way with the thread that calls it
     except ImportError as e: raise Refused(f"debugging needs the package debugpy: {e}") from None
     finally: sys.breakpointhook = hook
+    atexit.unregister(sys.modules["pydevd"].stoptrace)  # which takes half a second
     dbg = sys.modules["pydevd"].get_global_debugger()
     dbg.writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each of its messages, sent in two parts, waits 40 ms
     if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=lambda: setattr(dbg, "pydb_disposed", True))  # nobody could end a stop there

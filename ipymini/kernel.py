@@ -39,9 +39,9 @@ class Kernel:
         elif self.made or cfg != asked: write_connection(file, cfg)
         self.subs,self.gone,self.main,self.side,self.bridge,self.loaded = {},[],None,None,None,threading.Event()
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
-        self.status,self.stopping,self.finishing,self.ending,self.children = None,False,threading.Event(),threading.Lock(),[]
+        self.status,self.stopping,self.finishing,self.ending = None,False,threading.Event(),threading.Lock()
         self.ipc = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports] if cfg["transport"] == "ipc" else []  # a cell may change the cwd
-        self.letter,self.landed = system.Letter(self.file),threading.Event()
+        self.letter,self.landed = system.Letter(self.file),threading.Lock()
         self.signals = socketpair()
         for s in self.signals: s.setblocking(False)
         self.control.watch(self.signals[0].fileno(), self.on_signals)
@@ -192,9 +192,9 @@ class Kernel:
     def connect(self, sub, msg): return dict({p: self.cfg[p] for p in ports}, status="ok")
 
     def interrupt(self, sub, msg):
-        self.landed.clear()
+        self.landed.acquire(blocking=False)
         system.interrupt()
-        self.landed.wait(.02)  # else it could hit a cell that comes after the reply
+        self.landed.acquire(timeout=.02)  # else it could hit a cell that comes after the reply
         return dict(status="ok")
 
     def shutdown(self, sub, msg): return self.leave(dict(status="ok", restart=bool(msg["content"].get("restart"))))
@@ -287,8 +287,11 @@ class Kernel:
     def watch_launcher(self):
         "End with the process that started us"
         pid = os.environ.get("JPY_PARENT_PID", "")
-        if pid.isdigit() and int(pid) > 1: system.watch_process(int(pid), self.control, self.orphaned)
-        if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1": self.control.watch(0, lambda: os.read(0, 4096) or self.orphaned())
+        if pid.isdigit() and 1 < int(pid) < 2**31: system.watch_process(int(pid), self.control, self.orphaned)
+        if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1": self.watch_stdin(os.dup(0))
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a cell's children must not wait for a line, nor eat the launcher's
+
+    def watch_stdin(self, fd): self.control.watch(fd, lambda: os.read(fd, 4096) or self.orphaned())
 
     def orphaned(self):
         # on the control thread
@@ -319,7 +322,8 @@ class Kernel:
 
     def on_signal(self, num, frame):
         # on the main thread, wherever user code or we happen to be
-        self.landed.set()
+        try: self.landed.release()  # a bare lock: all else of `threading` could be interrupted by the next signal, and block it
+        except RuntimeError: pass
         if num == signal.SIGINT and self.main and self.main.tid: self.main.interrupt(frame)
 
     def on_unraisable(self, e):
@@ -353,15 +357,19 @@ class Kernel:
         # on the control thread
         if self.stopping: return
         self.stopping = True
-        end = threading.Timer(2, os._exit, [self.status])  # whatever hangs below, we go
+        end = threading.Timer(1.5, self.perish)  # whatever hangs below, we go
         end.daemon = True
         end.start()
-        self.children = system.children()
-        system.signal_all(self.children, signal.SIGTERM)
+        system.signal_all(system.children(), signal.SIGTERM)
         if self.main:
             self.main.stop()
             if self.main.msg: system.interrupt_main()
         if not self.finishing.wait(grace): self.finish()
+
+    def perish(self):
+        # on a thread of its own
+        system.reap(0)
+        os._exit(self.status)
 
     def died(self, ch, e):
         # on the thread of `ch`; a kernel that lost a channel only looks alive
@@ -374,7 +382,7 @@ class Kernel:
         self.finishing.set()
         atexit._run_exitfuncs()
         if self.bridge: self.bridge.out.drain()
-        system.reap(self.children)
+        system.reap()
         for ch in self.channels: ch.stop()
         for ch in self.channels:
             if ch is not threading.current_thread(): ch.join(.5)

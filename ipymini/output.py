@@ -130,7 +130,7 @@ class OutStream(Hooked, io.TextIOBase):
         if s and not self.closed:
             if self.local.__dict__: self.emit("stream", dict(name=self.name, text=s))
             else:
-                if self.out.capture and s != "\n": self.out.capture.drain(False)
+                if self.out.capture: self.out.capture.drain(False)
                 self.out.write(self.name, s)
         return len(s)
 
@@ -202,29 +202,35 @@ class DisplayPublisher(Hooked, displaypub.DisplayPublisher):
 class Capture:
     "Reads what is written to file descriptors 1 and 2 and puts it on the streams, for the cell that began last"
     def __init__(self, out):
-        self.out,self.lock,self.sources,self.fds,self.poll = out,threading.Lock(),{},[],select.poll()
+        self.out,self.lock,self.busy,self.sources,self.local = out,threading.RLock(),False,{},threading.local()
         for fd,name in ((1, "stdout"), (2, "stderr")):
             r,w = os.pipe()
             os.set_blocking(r, False)
             os.dup2(w, fd)  # w itself stays open: the pipe must outlive a cell that closes fd
             self.sources[r] = name,codecs.getincrementaldecoder("utf8")("replace").decode
-            self.fds.append(r)
-            self.poll.register(r, select.POLLIN)
         self.thread = threading.Thread(target=self.run, name="fd capture", daemon=True)
         self.thread.pydev_do_not_trace = self.thread.is_pydev_daemon_thread = True
         self.thread.start()
 
     def run(self):
         while True:
-            self.poll.poll()
+            self.poll()
             self.drain()
 
+    def poll(self, *timeout):
+        "True if there is something to read; each thread has a poll object, which two may not use at a time"
+        if "poll" not in self.local.__dict__:
+            self.local.poll = select.poll()
+            for fd in self.sources: self.local.poll.register(fd, select.POLLIN)
+        return self.local.poll.poll(*timeout)
+
     def drain(self, wait=True):
-        "Queue what can be read; without `wait` leave that to a thread that is at it already"
-        if not wait and not select.select(self.fds, (), (), 0)[0]: return
-        if not self.lock.acquire(wait): return
-        try: Context().run(self.read)  # nobody's context: the text is the newest cell's
-        finally: self.lock.release()
+        "Queue what can be read; without `wait` only look, in this order, whether there is something, or somebody has read it but not queued it yet"
+        if not wait and not self.poll(0) and not self.busy: return
+        with self.lock:  # reentrant: a finaliser may print
+            self.busy = True
+            try: Context().run(self.read)  # nobody's context: the text is the newest cell's
+            finally: self.busy = False
 
     def read(self):
         for fd,(name,decode) in self.sources.items():

@@ -93,22 +93,28 @@ class Subshell:
 
     async def user(self, coro):
         "The result of `coro`, run as user code in a task of its own"
-        if self.pending: coro = interrupted(coro)
-        self.pending,self.asked,self.hits = False,0,0
-        async def cell(): return await self.drive(coro)
-        self.task = True
+        async def cell():  # hands KeyboardInterrupt and its like past asyncio, which would leave its loop for them
+            try: return await self.drive(coro, True),None
+            except BaseException as e: return None,e
+        self.asked,self.hits,self.task = 0,0,True
         try:
             self.task = self.begin(cell(), self.context)
-            return await self.task
+            res,exc = await self.task
+            if exc: raise exc
+            return res
         except asyncio.CancelledError: raise KeyboardInterrupt from None  # it cancelled itself
         finally:
             self.task = None
             if self.hits >= insistence: sys.settrace(None)
 
     @coroutine
-    def drive(self, coro):
+    def drive(self, coro, cell=False):
         "Run `coro`; the cancellation that `interrupt` asks for reaches it as KeyboardInterrupt"
         exc,pid = None,os.getpid()
+        if cell and self.pending:
+            self.pending = False
+            coro.close()
+            raise KeyboardInterrupt
         while True:
             try: fut = coro.throw(exc) if exc else coro.send(None)
             except StopIteration as e: return e.value
@@ -117,7 +123,9 @@ class Subshell:
             try: exc = yield fut
             except asyncio.CancelledError as e:
                 exc = KeyboardInterrupt() if self.uncancel() else e
-                if self.hits >= insistence: raise exc from None  # without `coro`, which swallows it
+                if self.hits >= insistence:
+                    abandoned.append(coro)  # it swallows what ends others, and would swallow the close of its end, on whatever thread that came
+                    raise exc from None
             except BaseException as e: exc = e
 
     def uncancel(self):
@@ -131,19 +139,18 @@ class Subshell:
 
         Raises it right here when called by a signal handler on the subshell's thread. Between cells it hits the next one that is queued, else nothing."""
         mine = threading.get_ident() == self.tid
-        if frame and (frame.f_code is drive_code or self.task is True and not below(frame, drive_code)):
-            return signal.raise_signal(signal.SIGINT) if mine else None  # on its way in or out of user code: again in a moment
         self.hits += 1
         if below(frame, drive_code) or stray(frame, self.asked or not self.task):
             if self.hits >= insistence: insist(frame)
             if mine: raise KeyboardInterrupt
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.tid), ctypes.py_object(KeyboardInterrupt))
             rouse(frame)
-        elif self.task:
+        elif self.task and self.task is not True:
             self.asked += 1
             self.tell(self.task.cancel)
-        elif self.msg or self.q: self.pending = True
+        elif self.msg or self.q: self.pending = True  # on its way in, which `drive` looks at, or out: it is the next cell's
 
+abandoned = []  # coroutines that nobody waits for any more
 drive_code,call_code = Subshell.drive.__code__,asyncio.Handle._run.__code__
 here = threading.local()  # sub: the subshell whose thread this is
 eager = dict(eager_start=True) if sys.version_info >= (3, 12) else {}
@@ -213,7 +220,3 @@ def leave_child():
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-async def interrupted(coro):
-    coro.close()
-    raise KeyboardInterrupt

@@ -104,11 +104,11 @@ def signal_all(pids, num):
         try: os.kill(pid, num)
         except ProcessLookupError: pass
 
-def reap(pids, patience=1):
-    "Wait for `pids` to end; kill those that live on after `patience` seconds"
+def reap(patience=1):
+    "Wait for our children to end; kill those that live on after `patience` seconds, and those that they have begun meanwhile"
     end = time.monotonic()+patience
-    while alive := {p for p,*_ in processes()} & set(pids):
-        if time.monotonic() > end: return signal_all(alive, signal.SIGKILL)
+    while (alive := children()) and time.monotonic() < end+.2:
+        if time.monotonic() > end: signal_all(alive, signal.SIGKILL)
         time.sleep(.01)
 
 def watch_process(pid, channel, f):

@@ -451,7 +451,8 @@ def test_forks_of_threads_print(kc):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_process_pool_prints_into_the_cell(kc, method):
-    r = kc.run(f"import multiprocessing, operator\nwith multiprocessing.get_context('{method}').Pool(2) as pool:\n    res = pool.map(abs, [-1, -2]); pool.map(print, 'ab')\nres", timeout=60)
+    r = kc.run(f"import functools, multiprocessing\nwith multiprocessing.get_context('{method}').Pool(2) as pool:\n"
+        "    res = pool.map(abs, [-1, -2]); pool.map(functools.partial(print, flush=True), 'ab')\nres", timeout=60)
     assert (r.status, r.result, sorted(r.stdout.split())) == ("ok", "[1, 2]", ["a", "b"])
 
 def test_a_function_of_a_cell_runs_in_a_fork_pool(kc):
