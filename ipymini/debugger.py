@@ -3,9 +3,9 @@
 Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter process; is handed `publish(type, content)` for events. Read `cell_name`,
 which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol (DAP), a session from `initialize` to `end`, what debugpy answers,
 what we answer; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it. DEVLOG says why each detour around debugpy is there."""
-import atexit, json, linecache, os, re, shutil, socket, sys, tempfile, threading, types
+import atexit, json, linecache, os, re, reprlib, shutil, socket, sys, tempfile, threading, types
 from ast import literal_eval
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import lru_cache
 from itertools import count, islice, zip_longest
@@ -13,7 +13,7 @@ from itertools import count, islice, zip_longest
 folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}", "")  # numba and joblib look for this beginning of its name
 seed,mult,mask = 0xC70F6907,0x5BD1E995,0xFFFFFFFF
 patience,glance = 15,.5  # seconds for debugpy to answer, while a user's expression may run; for all the reprs of one look at the namespace
-room,most = 120,300      # characters of a value, children of a container
+most = 1000              # children of a container, variables
 plumbing = """IPython traitlets zmq tornado asyncio decorator comm runpy
     os posixpath genericpath collections.abc enum signal shutil re tokenize inspect""".split()  # what runs around a cell, with exceptions of its own
 passed = set("""threads stackTrace scopes evaluate setVariable setExpression completions pause gotoTargets stepInTargets exceptionInfo setDebuggerProperty
@@ -21,8 +21,7 @@ passed = set("""threads stackTrace scopes evaluate setVariable setExpression com
 stepping = "next","stepIn","stepOut","goto"
 hidden = re.compile(r"_\d+|_i\d*|_ii|_iii|_[ido]h|_|__|___|__(name|doc|package|loader|spec|annotations|builtins?|display)__|get_ipython|debugpy|exit|quit|In|Out").fullmatch
 groups = "special variables","function variables"
-functions,plain = (types.FunctionType, types.BuiltinFunctionType, types.MethodType),(bool, int, float, complex, str, bytes, type(None))
-brackets = {list: "[]", tuple: "()", dict: "{}", set: "{}", frozenset: "{}"}
+functions,containers = (types.FunctionType, types.BuiltinFunctionType, types.MethodType),(dict, list, tuple, set, frozenset)
 
 
 def cell_name(code):
@@ -60,7 +59,7 @@ class Debugger:
         except KeyError as e: why = f"the arguments lack {e}"
         except Exception as e: why = f"{type(e).__name__}: {e}"  # whatever the arguments lead to, a frontend waits for a DAP response
         res = dict(type="response", request_seq=msg.get("seq"), seq=next(self.seq), success=why is None, command=cmd, body=body or {})
-        return res if why is None else dict(res, message=f"{cmd}: {why}", body=self.blank.get(cmd, {}))
+        return res if why is None else dict(res, message=f"{cmd}: {why}", body=self.blank.get(str(cmd), {}))
 
     def answer(self, cmd, args):
         "Body of the response. Raises: Refused"
@@ -72,7 +71,7 @@ class Debugger:
         if cmd in (*stepping, "exceptionInfo") and args.get("threadId") not in self.stopped: raise Refused("the thread is not stopped")
         return self.resume(cmd, args) if cmd in (*stepping, "continue") else self.ask(cmd, args)
 
-    def ask(self, cmd, args, seconds=patience): return taken(self.link.send(cmd, args), seconds)
+    def ask(self, cmd, args): return taken(self.link.send(cmd, args))
 
     # -- a session
 
@@ -84,16 +83,16 @@ class Debugger:
         self.disconnect({})
         folder_made()
         self.addr = self.addr or listen(self.ip.history_manager)
-        self.ready,self.threads,self.link = Future(),set(),Link(self.addr, self.event)
+        self.ready,self.threads,self.link = threading.Event(),set(),Link(self.addr, self.event)
         return self.ask("initialize", args)
 
     def attach(self, args):
         "Attach and configure debugpy, which answers the one only after the other"
-        rules = [*args.get("rules", []), dict(path=os.path.dirname(__file__), include=False), *(dict(module=m, include=False) for m in plumbing)]
+        rules = [*(args.get("rules") or []), dict(path=os.path.dirname(__file__), include=False), *(dict(module=m, include=False) for m in plumbing)]
         res = self.link.send("attach", dict(args, connect=dict(host=self.addr[0], port=self.addr[1]), rules=rules))
-        wait([res, self.ready], patience, FIRST_COMPLETED)
-        if self.ready.done(): self.ask("configurationDone", {})
-        body = taken(res, patience if self.ready.done() else 0)
+        res.add_done_callback(lambda _: self.ready.set())  # whichever comes first, debugpy being ready or its refusal
+        if self.ready.wait(patience) and not res.done(): self.ask("configurationDone", {})
+        body = taken(res)
         self.undo.close()
         self.enter(self.ip, sys.modules["debugpy"], sys.modules["pydevd"])
         return body
@@ -115,17 +114,17 @@ class Debugger:
         self.change(ip, "showtraceback", showtraceback)
         self.change(pydevd, "TIMEOUT_SLOW", .02)  # how often a stopped thread looks whether it may go on
         if not os.environ.get("PYTHONBREAKPOINT"): self.change(sys, "breakpointhook", debugpy.breakpoint)
-        if not pydevd.PYDEVD_USE_SYS_MONITORING:
+        if not getattr(pydevd, "PYDEVD_USE_SYS_MONITORING", False):
             ip.events.register("pre_execute", trace)
             self.undo.callback(ip.events.unregister, "pre_execute", trace)
 
     def change(self, o, name, new):
-        self.undo.callback(setattr, o, name, getattr(o, name))
+        self.undo.callback(setattr, o, name, getattr(o, name, None))
         setattr(o, name, new)
 
     def disconnect(self, args):
         "End the session, not the process"
-        try: return self.ask("disconnect", dict(restart=False, terminateDebuggee=False), 5) if self.started else {}
+        try: return self.ask("disconnect", dict(restart=False, terminateDebuggee=False)) if self.started else {}
         finally: self.end()
 
     def end(self):
@@ -137,7 +136,7 @@ class Debugger:
 
     def interrupt(self):
         "Let stopped threads go on, into the KeyboardInterrupt that is raised in them; a DAP request would wait for its answer from a thread that is not to go on"
-        if self.started: sys.modules["_pydevd_bundle.pydevd_thread_lifecycle"].resume_threads("*")
+        if self.started and (m := sys.modules.get("_pydevd_bundle.pydevd_thread_lifecycle")): m.resume_threads("*")
 
     def close(self):
         "The end: leave nothing behind, wait for nothing"
@@ -147,7 +146,7 @@ class Debugger:
     def event(self, msg):
         # on the link's thread: pass an event on, once we know all that a frontend may ask us when it sees it
         typ,body = msg["event"],msg.get("body") or {}
-        if typ == "initialized": self.ready.set_result(None)
+        if typ == "initialized": self.ready.set()
         elif typ == "thread": (self.threads.add if body["reason"] == "started" else self.threads.discard)(body["threadId"])
         elif typ == "stopped": self.stopped |= {body["threadId"]} | (self.threads if body.get("allThreadsStopped") else set())
         elif typ in ("continued", "terminated"): self.stopped = self.stopped-{body["threadId"]} if body.get("allThreadsContinued") is False else frozenset()
@@ -173,7 +172,9 @@ class Debugger:
 
     def variables(self, args):
         "Children of a value: debugpy's while stopped, else ours"
-        if not self.stopped: return dict(variables=self.looks.children(args["variablesReference"], args.get("start"), args.get("count")))
+        ref,start,n = args["variablesReference"],args.get("start") or 0,args.get("count") or None
+        if not self.stopped and ref not in self.looks.refs: raise Refused(f"there is no reference {ref}")
+        if not self.stopped: return dict(variables=self.looks.look(self.looks.refs[ref])[start:][:n])
         body = self.ask("variables", args)
         return dict(body, variables=[v for v in body["variables"] if not hidden(v["name"])])
 
@@ -237,10 +238,10 @@ class Debugger:
     blank = dict(stackTrace=dict(stackFrames=[]), richInspectVariables=dict(data={}, metadata={}))  # bodies that a frontend looks into after a failure
 
 
-def taken(res, seconds):
+def taken(res):
     "The body of debugpy's response `res`, a future. Raises: Refused"
-    try: msg = res.result(seconds)
-    except TimeoutError: raise Refused(f"no answer from debugpy within {seconds or patience} s") from None
+    try: msg = res.result(patience)
+    except TimeoutError: raise Refused(f"no answer from debugpy within {patience} s") from None
     if not msg.get("success"): raise Refused(msg.get("message") or "debugpy gave no reason")
     return msg.get("body")
 
@@ -258,11 +259,18 @@ def listen(history):
     try: addr = aside(start, 2*patience)  # it has its way with the thread that calls it
     except ImportError as e: raise Refused(f"debugging needs the package debugpy: {e}") from None
     finally: sys.breakpointhook = hook
-    atexit.unregister(sys.modules["pydevd"].stoptrace)  # which takes half a second
-    dbg = sys.modules["pydevd"].get_global_debugger()
-    dbg.writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each of its messages, sent in two parts, waits 40 ms
-    if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=lambda: setattr(dbg, "pydb_disposed", True))  # nobody could end a stop there
+    tune(sys.modules["pydevd"])
     return addr
+
+
+def tune(pydevd):
+    "What debugpy does well without, but worse; its internals may change"
+    try:
+        atexit.unregister(pydevd.stoptrace)  # it takes half a second
+        dbg = pydevd.get_global_debugger()
+        dbg.writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each of its messages, sent in two parts, waits 40 ms
+        os.register_at_fork(after_in_child=lambda: setattr(dbg, "pydb_disposed", True))  # nobody could end a stop there
+    except AttributeError: pass  # or we have no fork
 
 
 def folder_made():
@@ -317,7 +325,7 @@ class Link:
                 if msg["type"] == "event": self.on_event(msg)
                 elif res := self.waiting.pop(msg["request_seq"], None): res.set_result(msg)
         except (OSError, ValueError): pass  # cut off, between or within messages
-        self.lost()
+        finally: self.lost()
 
     def lost(self):
         while self.waiting: self.waiting.popitem()[1].set_result(dict(success=False, message="the connection to debugpy is gone"))
@@ -343,45 +351,37 @@ class Looks:
             if not hidden(k): setattr(kinds[groups[0] if k[:2] == "__" == k[-2:] else groups[1] if type(o) in functions else None], k, o)
         return [self.entry(g, kinds[g]) for g in groups] + self.look(kinds[None], True)
 
-    def children(self, ref, start, n):
-        if ref not in self.refs: raise Refused(f"there is no reference {ref}")
-        return self.look(self.refs[ref])[start or 0:][:n or None]
-
     def look(self, o, top=False):
-        "What is in `o`, in DAP's terms, within a glance: a class whose repr takes longer is not asked again"
-        found,texts = parts(o),[]
+        "What is in `o`, in DAP's terms, within a glance: of what takes longer the repr is not asked again"
+        found,texts = parts(o, most),[]
         def fill():
-            for _,v in found: texts.append(bare(v) if type(v) in self.slow else brief(v))
+            for _,v in found: texts.append(bare(v) if id(v) in self.slow else brief(v))
         try: aside(fill, glance)
-        except TimeoutError: self.slow.update(type(v) for _,v in found[len(texts):][:1])
+        except TimeoutError: self.slow.update(id(v) for _,v in found[len(texts):][:1])
         return [self.entry(k, v, type(v).__name__, s or bare(v), k if top else "") for (k,v),s in zip_longest(found, texts[:len(found)])]
 
     def entry(self, name, o, typ="", text="", expr=""):
-        ref = 0 if type(o) in plain else next(self.seq)
+        ref = next(self.seq) if parts(o, 1) else 0
         if ref: self.refs[ref] = o
         return dict(name=name, value=text, type=typ, evaluateName=expr, variablesReference=ref)
 
 
-def parts(o):
-    "Names and values of what a container holds, or of an object's attributes; runs no user code"
-    t = type(o)
-    base = next((c for c in brackets if issubclass(t, c)), None)
-    if base is dict: return [(brief(k, 1), v) for k,v in list(islice(dict.items(o), most))]
+def parts(o, most):
+    "Names and values of the first so many things that a container holds, or of an object's attributes"
+    base = next((c for c in containers if issubclass(type(o), c)), None)
+    if base is dict: return [(brief(k), v) for k,v in list(islice(dict.items(o), most))]
     if base: return [(str(i), v) for i,v in enumerate(list(islice(base.__iter__(o), most)))]
     try: return list(islice(object.__getattribute__(o, "__dict__").items(), most))
     except (AttributeError, TypeError): return []
 
 
-def brief(o, depth=3):
-    "About `room` characters that tell of `o`; runs user code only for `o` itself, its repr"
+def brief(o):
+    "Some hundred characters that tell of `o`; `reprlib` would sort all of a large dictionary for them"
     t = type(o)
-    try:
-        if t in (str, bytes): return repr(o[:room]) + "..."*(len(o) > room)
-        if t not in brackets: return cut(repr(o)) if depth == 3 or t in plain else bare(o)
-        some = list(islice(o.items() if t is dict else o, 12*(depth > 0)))
-        text = ", ".join(": ".join(brief(x, depth-1) for x in kv) for kv in (some if t is dict else zip(some)))
-        return brackets[t][0] + cut(text + ", ..."*(len(o) > len(some)) + ","*(t is tuple and len(o) == 1)) + brackets[t][1]
+    try: return short.repr(t(islice(o.items() if t is dict else o, 20)) if t in containers and len(o) > 20 else o)
     except BaseException: return bare(o)  # whatever a user's repr raises
 
-def cut(s): return s if len(s) <= room else s[:room] + "..."
 def bare(o): return f"<{type(o).__module__}.{type(o).__qualname__} object>"
+
+short = reprlib.Repr()
+short.maxlevel,short.maxstring,short.maxother,short.maxlist,short.maxtuple,short.maxdict,short.maxset,short.maxfrozenset = 3,120,120,12,12,12,12,12

@@ -90,7 +90,7 @@ class Kernel:
         "Serve what came on the shell channel; a message that was overtaken comes with the subshell whose cell still runs"
         msg,slow = msg if isinstance(msg, tuple) else (msg, None)
         await self.serve(self.shell, sub, msg)
-        if slow: self.still_busy(slow)
+        if slow or sub.msg and sub.msg is not msg and sub is not self.side: self.still_busy(slow or sub)
 
     async def serve(self, ch, sub, msg):
         "Run the handler for `msg` and send the content it returns on `ch`"
@@ -181,10 +181,16 @@ class Kernel:
 
     def comm_info(self, sub, msg): return self.bridge.comm_info(msg["content"].get("target_name"))
 
-    async def comm(self, sub, msg):
+    def comm(self, sub, msg):
         need(msg["content"], comm_id=str)
         msg["content"].setdefault("data", {})
-        await sub.drive(self.bridge.comm(msg))
+        def callback():
+            tok = parent.set(msg)
+            try: now(sub.drive(self.bridge.comm(msg)))
+            finally: parent.reset(tok)
+        try: sub.context.run(int)
+        except RuntimeError: sub.context.copy().run(callback)  # a cell that waits in `wait_until` is in it
+        else: sub.context.run(callback)
         self.bridge.out.drain()
 
     def kernel_info(self, sub, msg): return info
