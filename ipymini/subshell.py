@@ -2,7 +2,7 @@
 
 Imports nothing of ours: it is handed `serve`, the coroutine function that handles one message. Read `run` for the life of a queue, `user` and `drive` for
 user code, then `interrupt`. User code runs below the frame of `drive`, and only there: who interrupts looks for that frame instead of trusting a flag."""
-import asyncio, ctypes, os, signal, sys, threading, time
+import asyncio, ctypes, os, sys, threading, time
 from asyncio.base_events import BaseEventLoop
 from collections import deque
 from contextvars import Context, copy_context

@@ -94,6 +94,11 @@ def test_signal_handlers_of_the_loop_are_called(own):
     own.proc.send_signal(signal.SIGUSR1)
     assert own.wait(id, until=lambda r: r.stdout).stdout == "signalled\n"
 
+def test_SIGTERM_ends_a_kernel_whose_loop_has_signal_handlers(own):
+    own.run("import asyncio, signal\nasyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: None)")
+    own.proc.send_signal(signal.SIGTERM)
+    assert own.proc.wait(5) == 128+signal.SIGTERM
+
 @pytest.mark.parametrize("num", ["SIGALRM", "SIGUSR1", "SIGCHLD", "SIGWINCH"])
 def test_a_signal_that_a_cell_handles_does_the_kernel_no_harm(own, num):
     r = own.run(f"import os, signal, time\nsignal.signal(signal.{num}, lambda *a: print('handled')); os.kill(os.getpid(), signal.{num}); time.sleep(.01)")
@@ -434,10 +439,8 @@ def test_after_a_comm_message_beside_an_awaiting_cell_the_cell_is_busy_again(kc,
     id = kc.cell("heard = asyncio.Event(); print('begun'); await heard.wait()")
     begun(kc, id)
     said = kc.submit("comm_msg", dict(comm_id="none", data={}))
-    kc.wait(said, reply=False)
-    got = statuses(eye, (said, "idle"), (id, "busy"), timeout=3)
-    assert got[-3:] == [(said, "busy"), (said, "idle"), (id, "busy")]
-    kc.run("heard._loop.call_soon_threadsafe(heard.set)", subshell=kc.subshell())
+    try: assert statuses(eye, (said, "idle"), (id, "busy"), timeout=3)[-3:] == [(said, "busy"), (said, "idle"), (id, "busy")]
+    finally: kc.run("heard._loop.call_soon_threadsafe(heard.set)", subshell=kc.subshell())
     assert kc.wait(id).states.count("idle") == 1 and kc.held[id].idle
 
 def test_no_busy_follows_the_idle_of_a_cell(kc):
