@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import lru_cache
 from itertools import count, islice, zip_longest
+from time import monotonic, sleep
 
 folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}", "")  # numba and joblib look for this beginning of its name
 seed,mult,mask = 0xC70F6907,0x5BD1E995,0xFFFFFFFF
@@ -49,7 +50,7 @@ class Debugger:
     "Answers debug requests; `ip`: IPython's shell; `stopped`: the threads that are, by their numbers in DAP"
     def __init__(self, ip, publish):
         self.ip,self.publish,self.looks,self.undo,self.seq = ip,publish,Looks(ip),ExitStack(),count(1)
-        self.addr,self.link,self.ready,self.stopped,self.breakpoints = None,None,None,frozenset(),{}
+        self.addr,self.link,self.ready,self.stopped,self.breakpoints,self.over = None,None,None,frozenset(),{},0
 
     def request(self, msg):
         # on the control thread: the response to the DAP request `msg`
@@ -83,6 +84,7 @@ class Debugger:
         self.disconnect({})
         folder_made()
         self.addr = self.addr or listen(self.ip.history_manager)
+        sleep(max(0, self.over+.1-monotonic()))  # a client that comes while the adapter sees another one off is the last that it ever accepts
         self.ready,self.threads,self.link = threading.Event(),set(),Link(self.addr, self.event)
         return self.ask("initialize", args)
 
@@ -130,7 +132,9 @@ class Debugger:
     def end(self):
         "Everything as it was before the session"
         link,self.link,self.stopped = self.link,None,frozenset()
-        if link: link.close()
+        if link:
+            link.close()
+            self.over = monotonic()
         for o in (self.breakpoints, self.looks.refs, self.looks.slow): o.clear()
         self.undo.close()
 
@@ -315,6 +319,7 @@ class Link:
         return res
 
     def close(self):
+        "Hang up, which debugpy does itself after a disconnect"
         try: self.sock.shutdown(socket.SHUT_RDWR)
         except OSError: pass  # debugpy was faster
         self.sock.close()
