@@ -1,7 +1,7 @@
 """The debugger: what debugpy answers, what we answer without it, and the files that cells seem to come from.
 
-Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter process; is handed `publish(type, content)` for events. Read `cell_name`,
-which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol (DAP), a session from `initialize` to `end`, what debugpy answers,
+Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter process; is handed `publish(type, content)` for events. Read
+`cell_name`, which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol, a session from `initialize` to `end`, what debugpy answers,
 what we answer; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it. DEVLOG says why each detour around debugpy is there."""
 import atexit, json, linecache, os, re, reprlib, shutil, socket, sys, tempfile, threading, types
 from ast import literal_eval
@@ -20,7 +20,8 @@ plumbing = """IPython traitlets zmq tornado asyncio decorator comm runpy
 passed = set("""threads stackTrace scopes evaluate setVariable setExpression completions pause gotoTargets stepInTargets exceptionInfo setDebuggerProperty
     setFunctionBreakpoints setExceptionBreakpoints continue next stepIn stepOut goto""".split())  # to others debugpy never answers, nor to what comes after
 stepping = "next","stepIn","stepOut","goto"
-hidden = re.compile(r"_\d+|_i\d*|_ii|_iii|_[ido]h|_|__|___|__(name|doc|package|loader|spec|annotations|builtins?|display)__|get_ipython|debugpy|exit|quit|In|Out").fullmatch
+dunder = r"__(name|doc|package|loader|spec|annotations|builtins?|display)__"
+hidden = re.compile(rf"_\d+|_i\d*|_ii|_iii|_[ido]h|_|__|___|{dunder}|get_ipython|debugpy|exit|quit|In|Out").fullmatch
 groups = "special variables","function variables"
 functions,containers = (types.FunctionType, types.BuiltinFunctionType, types.MethodType),(dict, list, tuple, set, frozenset)
 
@@ -139,7 +140,7 @@ class Debugger:
         self.undo.close()
 
     def interrupt(self):
-        "Let stopped threads go on, into the KeyboardInterrupt that is raised in them; a DAP request would wait for its answer from a thread that is not to go on"
+        "Let stopped threads go on, into the KeyboardInterrupt that is raised in them; a DAP request would wait for an answer from just those"
         if self.started and (m := sys.modules.get("_pydevd_bundle.pydevd_thread_lifecycle")): m.resume_threads("*")
 
     def close(self):

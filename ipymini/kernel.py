@@ -387,6 +387,7 @@ class Kernel:
         if not self.ending.acquire(blocking=False): threading.Event().wait()
         self.finishing.set()
         atexit._run_exitfuncs()
+        if self.bridge and self.bridge.dap: self.bridge.dap.close()
         if self.bridge: self.bridge.out.drain()
         system.reap()
         for ch in self.channels: ch.stop()

@@ -140,12 +140,13 @@ class Subshell:
         Raises it right here when called by a signal handler on the subshell's thread. Between cells it hits the next one that is queued, else nothing."""
         mine = threading.get_ident() == self.tid
         self.hits += 1
-        if below(frame, drive_code) or stray(frame, self.asked or not self.task):
+        waits = self.task and self.task is not True and not self.task.done()
+        if below(frame, drive_code) or stray(frame, self.asked or not waits):
             if self.hits >= insistence: insist(frame)
             if mine: raise KeyboardInterrupt
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.tid), ctypes.py_object(KeyboardInterrupt))
             rouse(frame)
-        elif self.task and self.task is not True:
+        elif waits:
             self.asked += 1
             self.tell(self.task.cancel)
         elif self.msg or self.q: self.pending = True  # on its way in, which `drive` looks at, or out: it is the next cell's
