@@ -1,8 +1,8 @@
 """The debugger: what debugpy answers, what we answer without it, and the files that cells seem to come from.
 
 Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter process; is handed `publish(type, content)` for events. Read
-`cell_name`, which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol, a session from `initialize` to `end`, what debugpy answers,
-what we answer; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it. DEVLOG says why each detour around debugpy is there."""
+`cell_name`, which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol, a session from `initialize` to `end`, what
+debugpy answers, what we answer; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it."""
 import atexit, json, linecache, os, re, reprlib, shutil, socket, sys, tempfile, threading, types
 from ast import literal_eval
 from concurrent.futures import Future
@@ -16,7 +16,7 @@ seed,mult,mask = 0xC70F6907,0x5BD1E995,0xFFFFFFFF
 patience,glance = 15,.5  # seconds for debugpy to answer, while a user's expression may run; for all the reprs of one look at the namespace
 most = 1000              # children of a container, variables
 plumbing = """IPython traitlets zmq tornado asyncio decorator comm runpy
-    os posixpath genericpath collections.abc enum signal shutil re tokenize inspect""".split()  # what runs around a cell, with exceptions of its own
+    os posixpath genericpath collections.abc contextlib codeop enum signal shutil re tokenize inspect""".split()  # what runs around a cell
 passed = set("""threads stackTrace scopes evaluate setVariable setExpression completions pause gotoTargets stepInTargets exceptionInfo setDebuggerProperty
     setFunctionBreakpoints setExceptionBreakpoints continue next stepIn stepOut goto""".split())  # to others debugpy never answers, nor to what comes after
 stepping = "next","stepIn","stepOut","goto"
@@ -92,7 +92,8 @@ class Debugger:
     def attach(self, args):
         "Attach and configure debugpy, which answers the one only after the other"
         rules = [*(args.get("rules") or []), dict(path=os.path.dirname(__file__), include=False), *(dict(module=m, include=False) for m in plumbing)]
-        res = self.link.send("attach", dict(args, connect=dict(host=self.addr[0], port=self.addr[1]), rules=rules))
+        mine = dict(justMyCode="DebugStdLib" not in (args.get("debugOptions") or []))  # else it is what it was in the last session
+        res = self.link.send("attach", mine | args | dict(connect=dict(host=self.addr[0], port=self.addr[1]), rules=rules))
         res.add_done_callback(lambda _: self.ready.set())  # whichever comes first, debugpy being ready or its refusal
         if self.ready.wait(patience) and not res.done(): self.ask("configurationDone", {})
         body = taken(res)

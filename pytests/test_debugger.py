@@ -590,10 +590,19 @@ def test_breakpoint_stops_in_the_frontend(kc, dbg):
     dbg.go_on()
     assert dbg.end(id).result == "1"
 
-def test_breakpoint_at_the_top_of_a_cell(kc, dbg):
+@pytest.mark.parametrize("mine", [True, False])
+def test_breakpoint_at_the_top_of_a_cell(kc, idle, mine):
+    idle.start(justMyCode=mine)
     kc.cell("a = 1\nbreakpoint()\nb = 2")
-    dbg.event("stopped")
-    assert dbg.where() == [("<module>", 3)]
+    idle.event("stopped")
+    assert idle.where() == [("<module>", 3)]
+
+def test_just_my_code_is_of_one_session(idle):
+    idle.start(justMyCode=False)
+    idle.start()
+    idle.stop("import json\njson.loads('1')\nj = 1", 2)
+    idle.step("stepIn")
+    assert idle.where() == [("<module>", 3)]
 
 @pytest.mark.parametrize("before", [False, True], ids=["no session yet", "after a session"])
 def test_breakpoint_opens_pdb_without_a_session(kc, idle, before):

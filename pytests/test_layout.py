@@ -117,8 +117,8 @@ def test_only_busy_tells_busy_and_idle():
 def test_only_serve_replies(): assert where(calls("reply")) == {"kernel.Kernel.serve"}
 
 def test_nobody_sleeps():
-    "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for"
-    assert where(calls("sleep")) <= {"system.wait_process", "system.reap", "system.wait_for_one", "subshell.Subshell.wait_until"}
+    "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for, of debugpy's readiness"
+    assert where(calls("sleep")) <= {"debugger.Debugger.initialize", "system.wait_process", "system.reap", "system.wait_for_one", "subshell.Subshell.wait_until"}
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
