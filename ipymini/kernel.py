@@ -285,8 +285,7 @@ class Kernel:
 
     def catch_signals(self):
         "SIGINT reaches user code here and, like the others, the control thread, which is there when the main thread is stuck"
-        before = signal.set_wakeup_fd(self.signals[1].fileno(), warn_on_full_buffer=False)
-        if before not in (-1, self.signals[1].fileno()): signal.set_wakeup_fd(before)  # of a loop to which a cell added signal handlers
+        signal.set_wakeup_fd(self.signals[1].fileno(), warn_on_full_buffer=False)
         for num in caught:
             if signal.getsignal(num) != self.on_signal: signal.signal(num, self.on_signal)
 
@@ -341,7 +340,8 @@ class Kernel:
         # on the control thread
         for num in set(self.signals[0].recv(64)):
             if num == signal.SIGINT: self.interrupted()
-            elif num in caught:
+            elif num not in caught: self.main.tell(self.main.loop._handle_signal, num)  # which the loop would have read, had we left it the fd
+            else:
                 self.status = 128+num
                 self.stop()
 
