@@ -292,8 +292,10 @@ def aside(f, seconds):
     def run():
         try: res.set_result(f())
         except BaseException as e: res.set_exception(e)
-    invisible(threading.Thread(target=run, name="debugger, aside", daemon=True)).start()
-    return res.result(seconds)
+    t = invisible(threading.Thread(target=run, name="debugger, aside", daemon=True))
+    t.start()
+    t.join(seconds)  # a thread whose object dies with it leaves one behind for debugpy to find in the next thread of its number (Python 3.12)
+    return res.result(0)
 
 def invisible(thread):
     "`thread`, which the debugger will neither show nor stop"
