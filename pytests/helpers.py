@@ -91,9 +91,9 @@ def wait(self:BlockingKernelClient, id, channel="shell", reply=True, idle=True, 
 
 @patch
 def collect(self:BlockingKernelClient, channel, timeout):
-    "File what has come on iopub and `channel` under the request that it belongs to"
+    "File what has come on iopub and `channel` under the request that it belongs to; of a flood no more than 100 messages a call"
     try:
-        while True:
+        for _ in range(100):
             m = self.get_iopub_msg(timeout=timeout)
             p = m["parent_header"].get("msg_id")
             if p: self.held.setdefault(p, Result(p)).msgs.append(m)
