@@ -3,7 +3,6 @@
 `Output` is the only way out; methods return reply contents and know no socket. Read `Bridge` first: how a cell
 runs, what it replies, the other requests; then the shell it drives and the application that configures it. IPython's own machinery does the work."""
 import asyncio, os, sys
-from importlib.machinery import PathFinder
 from IPython.core import page, payloadpage
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.autocall import ZMQExitAutocall
@@ -38,7 +37,6 @@ class Bridge:
         self.manager = comms.bind(out.send, self)
         self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
         ip.booted = True
-        sys.meta_path.insert(0, Pdb)
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
         ip.display_trap.__enter__()
         if ip.history_manager.save_thread: ip.history_manager.save_thread.pydev_do_not_trace = True  # not the user's
@@ -300,26 +298,6 @@ class ZMQInteractiveShell(InteractiveShell):
 
     @property
     def parent_header(self): return self.get_parent().get("header", {})
-
-class Pdb:
-    "Finds pdb when somebody imports it, and has an interrupt leave its prompt, which would ask again"
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name != "pdb": return
-        sys.meta_path.remove(cls)
-        spec = PathFinder.find_spec(name)
-        load = spec.loader.exec_module
-        def exec_module(module):
-            load(module)
-            module.Pdb._cmdloop = ask_once
-        spec.loader.exec_module = exec_module
-        return spec
-
-def ask_once(pdb):
-    try: pdb.cmdloop()
-    except KeyboardInterrupt:
-        sys.settrace(None)
-        raise
 
 def trim(tb, skipped):
     "Cut off the end of `tb` that modules named like `skipped` added: the signal handler that interrupted, what it awaited"

@@ -1,12 +1,13 @@
 """What libraries look for under ipykernel's names: an object for `get_ipython().kernel`, modules that stand in for ipykernel's.
 
 Read `install` first, then the kernel's attributes, then the modules. A comment names who needs an entry; `pytests/libs` holds it with that library."""
-import asyncio, comm, inspect, linecache, os, re, sys, threading
-from functools import cached_property
+import asyncio, comm, inspect, linecache, os, re, signal, sys, threading
+from functools import cached_property, wraps
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 from .magics import KernelMagics
+from .subshell import aside
 from .wire import Msg, parent
 
 version = 7,4,0  # the ipykernel whose names these are; ipywidgets wants 6.18 at least, VS Code's debugger 6
@@ -22,6 +23,7 @@ def install(k):
     if name: ip.user_ns["__session__"] = ip.user_ns_hidden["__session__"] = name  # whoever asks for the path of the notebook
     type(k.bridge.out.stdout).__module__ = "ipykernel.iostream"  # click: keeps colours
     inspect.getfile = with_classes(inspect.getfile)
+    sys.meta_path.insert(0, Patches)
     for mod,content in stand_ins(k, ip, app).items(): stand_in(f"ipykernel{mod}", content)
 
 
@@ -117,6 +119,50 @@ def with_classes(getfile):
                 if "ipykernel_" in name and any(map(head, linecache.getlines(name))): return name
             raise
     return find
+
+
+class Patches:
+    "Has a module changed by its function in `patches` when somebody imports it"
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        spec = PathFinder.find_spec(name, path) if name in patches else None
+        if not spec: return
+        load = spec.loader.exec_module
+        def exec_module(module):
+            load(module)
+            patches[name](module)
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+def let_interrupts_leave(pdb):
+    "An interrupt ends the prompt of pdb, which would ask again"
+    def ask_once(self):
+        try: self.cmdloop()
+        except KeyboardInterrupt:
+            sys.settrace(None)
+            raise
+    pdb.Pdb._cmdloop = ask_once
+
+
+def let_anyio_nest(eventloop):
+    "`anyio.run` looks for a running loop before it calls asyncio"
+    eventloop.run = aside(eventloop.run)
+
+
+def let_trio_interrupt(trio):
+    "`trio.run` spares its internals, but only in place of Python's own handler of SIGINT"
+    run = trio.run
+    @wraps(run)
+    def plainly(*args, **kw):
+        if threading.current_thread() is not threading.main_thread(): return run(*args, **kw)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try: return run(*args, **kw)
+        finally: signal.signal(signal.SIGINT, before)
+    trio.run = plainly
+
+
+patches = {"pdb": let_interrupts_leave, "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt}
 
 
 # -- modules

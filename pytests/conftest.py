@@ -3,8 +3,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every kernel compiles all it imports
 
 # faults that we know of: what names the test, and why it fails
-known = {"test_anyio_run": "anyio asks sniffio, which sees the cell's task", "own_loop[anyio": "anyio asks sniffio, which sees the cell's task",
-    "test_autoawait_trio_is_interrupted": "trio's loop does not survive a KeyboardInterrupt from our handler"}
+known = {}
 if sys.version_info < (3, 12): known["test_an_uncaught_task_exception"] = "before Python 3.12 a task does not tell its context"
 
 def pytest_collection_modifyitems(items):
