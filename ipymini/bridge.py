@@ -2,7 +2,7 @@
 
 `Output` is the only way out; methods return reply contents and know no socket. Read `Bridge` first: how a cell
 runs, what it replies, the other requests; then the shell it drives and the application that configures it. IPython's own machinery does the work."""
-import asyncio, os, sys
+import asyncio, os, sys, warnings
 from IPython.core import page, payloadpage
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.autocall import ZMQExitAutocall
@@ -14,7 +14,7 @@ from traitlets import Any, Bool, Unicode, default
 
 from . import comms
 from .debugger import Debugger, cell_name
-from .output import DisplayHook, DisplayPublisher
+from .output import DisplayHook, DisplayPublisher, Parented
 
 environ = dict(TERM="xterm-color", CLICOLOR="1", FORCE_COLOR="1", CLICOLOR_FORCE="1", PAGER="cat", GIT_PAGER="cat")
 inline = "module://matplotlib_inline.backend_inline"
@@ -116,14 +116,15 @@ class Bridge:
 
     def complete(self, code, pos, aside=False):
         "Completions at `pos`, in code points; `aside`: from another thread than the user's code, so on a copy of the namespace"
-        from IPython.core.completer import provisionalcompleter, rectify_completions
+        from IPython.core.completer import ProvisionalCompleterWarning, rectify_completions
+        if warnings.filters[0][:3:2] != ("ignore", ProvisionalCompleterWarning): warnings.simplefilter("ignore", ProvisionalCompleterWarning)
         pos = len(code) if pos is None else max(0, min(pos, len(code)))
         completer = self.ip.Completer
         if aside:
             from copy import copy
             completer = copy(completer)
             completer.namespace = completer.global_namespace = dict(self.ip.user_ns)
-        with provisionalcompleter(): found = list(rectify_completions(code, completer.completions(code, pos)))
+        found = list(rectify_completions(code, completer.completions(code, pos)))
         start,end = (found[0].start, found[0].end) if found else (pos, pos)
         types = [dict(start=o.start, end=o.end, text=o.text, type=o.type, signature=o.signature) for o in found]
         return dict(status="ok", matches=[o.text for o in found], cursor_start=start, cursor_end=end, metadata=dict(_jupyter_types_experimental=types))
@@ -194,7 +195,7 @@ class Inputs(list):
 class Compiler(CachingCompiler):
     def get_code_name(self, raw_code, transformed_code, number): return cell_name(raw_code)
 
-class ZMQInteractiveShell(InteractiveShell):
+class ZMQInteractiveShell(Parented, InteractiveShell):
     "IPython's shell with a frontend in place of a terminal"
     bridge,kernel = Any(),Any()
     displayhook_class,display_pub_class,compiler_class = DisplayHook,DisplayPublisher,Compiler
@@ -292,12 +293,7 @@ class ZMQInteractiveShell(InteractiveShell):
         from .gui import enable
         enable(gui, self.bridge.loop)
 
-    def get_parent(self): return self.bridge.parent.get() or {}
-
-    def set_parent(self, parent): self.bridge.out.adopt(parent)
-
-    @property
-    def parent_header(self): return self.get_parent().get("header", {})
+    out = property(lambda self: self.bridge.out)
 
 def trim(tb, skipped):
     "Cut off the end of `tb` that modules named like `skipped` added: the signal handler that interrupted, what it awaited"

@@ -14,7 +14,9 @@ from zmq.backend import Socket
 from .wire import BadConnection, BadMessage, Duplicate, delim, encode, ports
 
 first_delay = .003     # seconds: a printed line is several writes, they go out as one message
-gather_delay = .02     # seconds between two messages of one stream: 50 a second
+gather_delay = .022    # seconds between two messages of one stream, and
+flushes = 5            # messages that `flush` may send in between, until a second has passed in silence: 50 in any second
+orderly = 1000         # changes from one stream to the other that keep their order at once, and half of them a second: readers take 1,000 messages a second
 piece = 2**18          # characters of text in a stream message, at most
 queue_limit = 2**25    # bytes queued here before a writer waits; zmq's own queue, below, is the other half of the 64 MB
 reader_queue = 32      # messages that zmq queues for one reader
@@ -253,6 +255,7 @@ class IOPub(Channel):
         super().__init__(*args)
         self.size,self.lock,self.room = 0,RLock(),Event()  # bytes queued
         self.hurry,self.awake,self.first,self.sent = False,False,0,{}  # sent: by stream name, when
+        self.flushes,self.credit,self.when = flushes,orderly,0
 
     def options(self, sock):
         for o in (zmq.XPUB_VERBOSE, zmq.XPUB_MANUAL, zmq.XPUB_NODROP): sock.setsockopt(o, 1)
@@ -285,8 +288,11 @@ class IOPub(Channel):
         self.wake()
 
     def flush(self):
-        "Let the text queued so far out and wait until it is, at most 50 times a second"
-        if not self.outq or monotonic()-max(self.sent.values(), default=0) < gather_delay: return
+        "Let the text queued so far out and wait until it is; what cannot be let out now is within 22 ms"
+        silence = monotonic()-max(self.sent.values(), default=0)
+        if silence > 1: self.flushes = flushes
+        if not self.outq or silence < gather_delay and not self.flushes: return
+        if silence < gather_delay: self.flushes -= 1
         done = Event()
         self.send(done.set)
         done.wait(1)
@@ -319,23 +325,28 @@ class IOPub(Channel):
                 left -= 1
                 if callable(o): o()
                 else: self.transmit(o)
-            elif left > 0 or self.size > queue_limit//2 or self.ripe() <= monotonic(): left -= self.transmit_text()
-            else: break
+                continue
+            if left <= 0 and (self.size > queue_limit//2 or self.ripe() <= monotonic()): left = len(q)
+            if left <= 0: break
+            left -= self.transmit_text(left)
 
-    def transmit_text(self):
-        "Send the text in front as one message; how many items of the queue it was"
-        (name,parent,s),parts,n = self.outq.popleft(),[],0
-        while True:
-            parts.append(s)
-            n += len(s)
-            o = self.outq[0] if self.outq else None
-            if n >= piece or type(o) is not tuple or o[0] != name or o[1] is not parent: break
-            s = self.outq.popleft()[2]
-        frames = self.wire.pack("stream", dict(name=name, text="".join(parts)), parent, ids=[b"stream."+name.encode()])
-        self.grow(size(frames)-n-64*len(parts))
-        self.sent[name] = monotonic()
-        self.transmit(frames)
-        return len(parts)
+    def transmit_text(self, most):
+        "Send the text in front, at most `most` items of the queue, one message a stream and parent; how many items it was"
+        q,groups,taken,chars,run,last = self.outq,{},0,0,0,(None, None)
+        now = monotonic()
+        self.credit,self.when = min(orderly, self.credit+(now-self.when)*orderly/2),now
+        while taken < most and chars < piece and q and type(q[0]) is tuple:
+            name,parent,s = q.popleft()
+            if self.credit > 0 and (name != last[0] or parent is not last[1]): run,self.credit = run+1,self.credit-1
+            last,taken,chars = (name, parent),taken+1,chars+len(s)
+            groups.setdefault((run, name, id(parent)), (parent, []))[1].append(s)
+        for (_,name,_),(parent,parts) in groups.items():
+            text = "".join(parts)
+            frames = self.wire.pack("stream", dict(name=name, text=text), parent, ids=[b"stream."+name.encode()])
+            self.grow(size(frames)-len(text)-64*len(parts))
+            self.sent[name] = now
+            self.transmit(frames)
+        return taken
 
     def transmit(self, frames):
         try: super().transmit(frames)

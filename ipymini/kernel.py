@@ -354,8 +354,8 @@ class Kernel:
         if self.bridge and self.bridge.dap: self.bridge.dap.interrupt()
         msg = self.main.msg if self.main else None
         (when,before),self.hit = self.hit,(monotonic(), msg)
-        if not msg or msg is not before or monotonic()-when > 3: return
-        text = system.stacks()
+        if not msg or msg is not before or monotonic()-when > 3 or "started" not in msg.state or "told" in msg.state: return
+        msg.state["told"],text = True,system.stacks()
         with self.lock:
             if "ended" not in msg.state: self.iopub.text("stderr", msg, text)
 
@@ -404,7 +404,7 @@ class Aborted(RuntimeError):             "A cell that was not run because one be
 
 def adopt(msg):
     "Run on behalf of `msg`, a message or a dict like one"
-    parent.set(Msg.of(msg))
+    return parent.set(Msg.of(msg))
 
 def now(coro):
     "Run `coro`, which waits for nothing, to its end"

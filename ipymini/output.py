@@ -91,7 +91,19 @@ class Output:
 
     def refuse(self, prompt, password): raise StdinNotImplementedError("input() does not work in a forked process")
 
-class Hooked:
+class Parented:
+    "Tells and sets the request that what runs now runs for; `out` is the `Output`"
+    parent_header = property(lambda self: self.get_parent().get("header", {}))
+
+    def get_parent(self): return self.out.parent.get() or {}
+
+    def set_parent(self, parent): return self.out.adopt(parent)
+
+    set_thread_parent = set_parent
+
+    def reset_thread_parent(self, token): self.out.parent.reset(token)
+
+class Hooked(Parented):
     "Publishes through hooks that a thread may register: each takes the message and returns it, changed or not, or None to drop it"
     def hooks(self):
         if "local" not in self.__dict__: self.local = threading.local()
@@ -107,8 +119,7 @@ class Hooked:
 
     def emit(self, type, content, metadata=None, **kw):
         if self.hooks():
-            parent = self.out.parent.get() or {}
-            msg = dict(header=dict(msg_type=type), msg_type=type, parent_header=parent.get("header", {}), metadata=metadata or {}, content=content)
+            msg = dict(header=dict(msg_type=type), msg_type=type, parent_header=self.parent_header, metadata=metadata or {}, content=content)
             for hook in self.hooks():
                 msg = hook(msg)
                 if msg is None: return
@@ -143,13 +154,6 @@ class OutStream(Hooked, io.TextIOBase):
     def isatty(self): return False
 
     def close(self): pass  # the process has no other
-
-    def set_parent(self, parent): self.out.adopt(parent)
-
-    set_thread_parent = set_parent
-
-    @property
-    def parent_header(self): return (self.out.parent.get() or {}).get("header", {})
 
 class Bytes(io.RawIOBase):
     "The byte side of a stream"

@@ -149,7 +149,7 @@ class Subshell:
         elif waits:
             self.asked += 1
             self.tell(self.task.cancel)
-        elif self.msg or self.q: self.pending = True  # on its way in, which `drive` looks at, or out: it is the next cell's
+        elif any(getattr(o, "type", None) == "execute_request" for o in (self.msg, *self.q)): self.pending = True  # on its way in, which `drive` looks at, or out: it is the next cell's
 
 abandoned = []  # coroutines that nobody waits for any more
 drive_code,call_code = Subshell.drive.__code__,asyncio.Handle._run.__code__

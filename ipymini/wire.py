@@ -2,10 +2,12 @@
 
 Needs the standard library alone. Read `Wire` from the top: what comes in, what goes out; then how values become JSON; then the file.
 Source: Jupyter messaging 5.5, "The Wire Protocol"; JEP 106 for the connection file."""
-import hmac, json, os, time
+import hmac, json, os
 from contextvars import ContextVar
 from functools import lru_cache
+from hmac import compare_digest  # by name, as below: a cell may replace what is in a module
 from itertools import count
+from time import gmtime, strftime, time
 
 delim = b"<IDS|MSG>"
 version = "5.5"
@@ -58,13 +60,13 @@ class Wire:
 
     def check(self, sig, parts):
         if not self.mac: return
-        if not hmac.compare_digest(self.sign(parts), bytes(sig)): raise BadMessage("bad signature")
+        if not compare_digest(self.sign(parts), bytes(sig)): raise BadMessage("bad signature")
         if sig in self.seen: raise Duplicate("a message that came before")
         self.seen[sig] = True
         if len(self.seen) > history_size: del self.seen[next(iter(self.seen))]
 
     def load(self, b):
-        try: d = json.loads(str(b, "utf8"))
+        try: d = loads(str(b, "utf8"))
         except (ValueError, RecursionError) as e: raise BadMessage(f"a frame that is no JSON ({e})") from None
         if not isinstance(d, dict): raise BadMessage(f"a JSON {type(d).__name__} where an object belongs")
         return d
@@ -82,11 +84,11 @@ header_form = '{"msg_id":"%s_%d","msg_type":"%s","username":"kernel","session":"
 
 def iso():
     "The time now, as headers have it"
-    t = time.time()
+    t = time()
     return f"{second(int(t))}.{int(t%1*1e6):06d}Z"
 
 @lru_cache(1)
-def second(t): return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(t))
+def second(t): return strftime("%Y-%m-%dT%H:%M:%S", gmtime(t))
 
 def solid(buf):
     "`buf` as bytes that no later write can change, copied once at most. Raises: ValueError when it is not contiguous"
@@ -116,6 +118,7 @@ def clean(o):
     if isinstance(o, float): return finite(o)
     return o if o is None or isinstance(o, (str, int)) else clean(plain(o))
 
+loads = json.JSONDecoder().decode
 strict = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain).encode
 
 def encode(o):

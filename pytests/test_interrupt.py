@@ -221,6 +221,21 @@ def test_a_second_interrupt_tells_where_threads_are_stuck(kc, code):
     assert "most recent call last" in r.stderr
     assert "pbkdf2_hmac" in r.stderr
 
+def test_where_threads_are_stuck_is_told_once_a_cell(kc):
+    id = begun(kc, "import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 6_000_000)")
+    for _ in range(5):
+        kc.interrupt()
+        time.sleep(.1)
+    assert kc.wait(id, timeout=10).stderr.count("most recent call last") == 1
+
+def test_interrupts_of_a_request_that_is_no_cell_hit_no_cell(kc):
+    for _ in range(20):
+        ids = [kc.submit("complete_request", dict(code="import o", cursor_pos=8)) for _ in range(5)]
+        kc.interrupt()
+        for id in ids: kc.wait(id)
+        r = kc.run("1")
+        assert (r.status, r.error) == ("ok", None)
+
 def test_a_first_interrupt_tells_nothing(kc): assert hit(kc, begun(kc, stuck["sleep"])).stderr == ""
 
 def test_two_interrupts_of_two_cells_tell_nothing(kc):

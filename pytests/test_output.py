@@ -122,6 +122,10 @@ def test_flush_sends_what_would_wait(kc):
     r = kc.run("import ctypes, time; time.sleep(.1); print('x', flush=True); ctypes.PyDLL(None).usleep(2_000_000)")
     assert r.msgs[-1]["header"]["date"].timestamp()-dates(r, "stdout")[0] > 1
 
+def test_flush_sends_what_would_wait_behind_other_text(kc):
+    r = kc.run("import ctypes, time; time.sleep(1.1); print('x', flush=True); print('y', flush=True); ctypes.PyDLL(None).usleep(2_000_000)")
+    assert r.msgs[-1]["header"]["date"].timestamp()-dates(r, "stdout")[1] > 1
+
 def test_big_text_is_split(kc):
     r = kc.run("print('0123456789'*200_000)")
     assert max(len(c["text"]) for c in r.of("stream")) <= 2**20
@@ -189,6 +193,16 @@ def test_order_of_file_descriptor_and_print_holds_each_time(kc):
 def test_alternating_streams_keep_their_order(kc):
     r = kc.run("import sys\nfor i in range(500): print(i); print(-i, file=sys.stderr)")
     assert texts(r) == "".join(f"{i}\n{-i}\n" for i in range(500))
+
+def test_a_flood_of_alternating_streams_is_no_flood_of_messages(kc):
+    r = kc.run("import sys\nfor i in range(20_000): print(i); print(-i, file=sys.stderr)")
+    assert (r.stdout, r.stderr) == ("".join(f"{i}\n" for i in range(20_000)), "".join(f"{-i}\n" for i in range(20_000)))
+    assert densest(dates(r, "stdout")+dates(r, "stderr"), 3) < 3000
+
+def test_alternating_streams_are_not_held_back(kc):
+    "As many changes in a second as would take two, were each to wait for its stream's next message"
+    r = kc.run("import sys, time\nfor i in range(200): print(i); print(-i, file=sys.stderr); time.sleep(.005)\nt = time.time(); time.sleep(.3); t")
+    assert max(dates(r, "stdout")+dates(r, "stderr"))-float(r.result) < .2
 
 def test_all_output_lies_between_busy_and_idle(kc):
     r = kc.run("import os, sys; print('a'); os.system('echo b'); print('c', file=sys.stderr); display(1)")

@@ -1,6 +1,5 @@
 "Libraries that look at code, run it elsewhere, or measure it"
-import pytest, re
-from test_displays import plain
+import pytest
 
 pytestmark = pytest.mark.libs
 
@@ -69,16 +68,6 @@ def test_numba_prange(kc):
 
 # -- source
 
-def test_source_of_a_function_of_an_earlier_cell(kc):
-    kc.run("def g():\n    return 'here'")
-    assert kc.run("import inspect\nprint(inspect.getsource(g))").stdout == "def g():\n    return 'here'\n\n"
-
-def test_source_of_a_class_of_an_earlier_cell(kc, kernel):
-    kc.run("class C:\n    def m(self): return 1")
-    r = kc.run("import inspect\nprint(inspect.getsource(C))")
-    if kernel == "ipykernel": pytest.skip("ipykernel says: source code not available")
-    assert r.stdout.startswith("class C:"), r
-
 def test_doctest_of_a_function_of_a_cell(kc):
     r = kc.run("import doctest\ndef twice(x):\n    '''\n    >>> twice(2)\n    4\n    '''\n    return 2*x\ndoctest.testmod().attempted")
     assert r.result == "1" and r.stdout == "", r
@@ -91,26 +80,12 @@ def test_type_hints(kc): assert kc.run("import typing\nclass A: pass\ndef h(a: '
 
 def test_dataclass(kc): assert kc.run("from dataclasses import dataclass\n@dataclass\nclass D:\n    x: int\nD(1)").result == "D(x=1)"
 
-def test_warnings_name_the_cell(kc):
-    r = kc.run("import warnings\nwarnings.warn('beware')")
-    assert re.search(r"ipykernel_\d+/\d+\.py:2: UserWarning: beware\n  warnings.warn\('beware'\)", r.stderr), r.stderr
-
 def test_ipytest(kc):
     r = kc.run("import ipytest\nipytest.autoconfig()", timeout=60)
     r = kc.run("%%ipytest -q\ndef test_one(): assert 1 == 1", timeout=60)
     assert "100%" in r.stdout and "FAIL" not in r.stdout, r
 
 # -- measured
-
-def test_timeit(kc):
-    assert "per loop" in kc.run("%timeit -n 10 -r 2 1+1").stdout
-    assert kc.run("t = %timeit -o -q -n 10 -r 2 1\ntype(t).__name__").result == "'TimeitResult'"
-
-def test_time(kc): assert "Wall time" in kc.run("%%time\n1+1").stdout
-
-def test_prun(kc):
-    r = kc.run("%prun sum([1])")
-    assert "function calls" in r.content["payload"][0]["data"]["text/plain"]
 
 def test_line_profiler(kc):
     r = kc.run("%load_ext line_profiler\ndef work():\n    a = 1\n    return a", timeout=60)
@@ -134,54 +109,3 @@ def test_snakeviz(kc):
     r = kc.run("%load_ext snakeviz", timeout=60)
     assert r.status == "ok", r
     assert kc.run("from snakeviz.ipymagic import _check_ipynb\n_check_ipynb()").result == "True"
-
-# -- magics of IPython
-
-@pytest.mark.parametrize("code,out", [("!echo hi", "hi\r\n"), ("%%bash\necho hi", "hi\n"), ("%%script cat\nhi", "hi"), ("%%writefile /tmp/ipymini_w.txt\nx", "Writing"),
-    ("%env HOME", None), ("%who", None), ("%pwd", None), ("%lsmagic", None), ("%history -n -l 1", None), ("%pip --version", "pip")])
-def test_magic(kc, code, out):
-    r = kc.run(code, timeout=60)
-    assert r.status == "ok", r
-    if out: assert r.stdout.startswith(out) or "Overwriting" in r.stdout, r
-
-def test_autoreload(kc, tmp_path):
-    kc.run(f"import sys\nsys.path.insert(0, '{tmp_path}')\n%load_ext autoreload\n%autoreload 2")
-    (tmp_path/"mod_a.py").write_text("x = 1")
-    assert kc.run("import mod_a\nmod_a.x").result == "1"
-    (tmp_path/"mod_a.py").write_text("x = 'a new value'")
-    assert kc.run("mod_a.x").result == "'a new value'"
-    kc.run("%autoreload 0")
-
-def test_run_a_script_and_a_notebook(kc, tmp_path):
-    import nbformat.v4 as v4, nbformat
-    (tmp_path/"s.py").write_text("print(__name__)\ny = 5")
-    assert kc.run(f"%run {tmp_path}/s.py").stdout == "__main__\n"
-    assert kc.run("y").result == "5"
-    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("z = 7"), v4.new_code_cell("print('nb')")]), tmp_path/"n.ipynb")
-    assert kc.run(f"%run {tmp_path}/n.ipynb").stdout == "nb\n"
-    assert kc.run("z").result == "7"
-
-def test_an_error_in_a_script_is_shown_once(kc, tmp_path):
-    (tmp_path/"e.py").write_text("1/0")
-    r = kc.run(f"%run {tmp_path}/e.py")
-    assert [c["ename"] for c in r.of("error")] == ["ZeroDivisionError"], r
-
-def test_store(kc): assert "Stored" in kc.run("kept_a = 3\n%load_ext storemagic\n%store kept_a").stdout
-
-def test_question_marks_page_help(kc):
-    assert "Docstring" in kc.run("len?").content["payload"][0]["data"]["text/plain"]
-    assert "def dedent" in plain(kc.run("import textwrap\ntextwrap.dedent??").content["payload"][0]["data"]["text/plain"])
-
-def test_help_prints(kc): assert "len(obj" in kc.run("help(len)").stdout
-
-def test_logstart(kc, tmp_path):
-    assert kc.run(f"%logstart {tmp_path}/log.py").status == "ok"
-    kc.run("logged = 1")
-    kc.run("%logstop")
-    assert "logged = 1" in (tmp_path/"log.py").read_text()
-
-@pytest.mark.parametrize("code", ["exit", "quit", "exit()", "quit()", "exit(keep_kernel=True)"])
-def test_exit_asks_the_frontend(fresh, code):
-    r = fresh().run(code)
-    (load,) = r.content["payload"]
-    assert load["source"] == "ask_exit" and load["keepkernel"] == ("keep" in code)

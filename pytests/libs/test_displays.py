@@ -1,12 +1,10 @@
 "What libraries show of tables, formulas, pictures and objects"
-import pytest, re
+import pytest
 from test_plots import shown
 
 pytestmark = pytest.mark.libs
 
 html = ["text/html", "text/plain"]
-
-def plain(s): return re.sub(r"\x1b\[[\d;]*m", "", s)
 
 @pytest.mark.parametrize("code,mimes", [
     ("import pandas as pd; df = pd.DataFrame(dict(a=[1, 2])); df", html),
@@ -63,11 +61,6 @@ def test_capture_output(kc):
     r = kc.run("from IPython.utils.capture import capture_output\nimport sys\nwith capture_output() as c:\n    print('a')\n    display(1)\n    print('b', file=sys.stderr)\n"
         "c.stdout, c.stderr, len(c.outputs)")
     assert r.result == "('a\\n', 'b\\n', 1)" and r.stdout == "" and r.of("display_data") == []
-
-def test_capture_magic(kc):
-    r = kc.run("%%capture c\nprint('a')\ndisplay(1)\n2")
-    assert r.types == ["status", "execute_input", "status"]
-    assert kc.run("c.stdout, len(c.outputs)").result == "('a\\n', 2)"
 
 def test_duckdb_with_jupysql(kc):
     r = kc.run("import duckdb\nconn = duckdb.connect()\n%load_ext sql\n%sql conn --alias duckdb", timeout=90)

@@ -93,49 +93,47 @@ def test_importing_the_installed_ipykernel_leaves_comms_alone(beside):
 def test_modules_without_a_stand_in_come_from_the_installed_ipykernel(beside):
     assert "site-packages" in beside.run("import ipykernel.kernelspec; ipykernel.kernelspec.__file__").result
 
-# -- magics
+# -- parents
 
-def test_connect_info_shows_ports_and_file(kc):
-    out = kc.run("%connect_info").stdout
-    assert '"shell_port"' in out and "--existing" in out
+@pytest.mark.parametrize("o", ["ip", "ip.display_pub", "ip.displayhook", "sys.stdout"])
+def test_it_tells_whom_it_answers(kc, o):
+    r = kc.run(f"import sys\nip = get_ipython()\n{o}.parent_header['msg_id']")
+    assert r.result == f"'{r.id}'"
 
-def test_autosave(kc):
-    r = kc.run("%autosave 60")
-    assert r.of("display_data")[0]["data"] == {"application/javascript": "IPython.notebook.set_autosave_interval(60000)"}
-    assert r.stdout == "Autosaving every 60 seconds\n"
-    assert kc.run("%autosave 0").stdout == "Autosave disabled\n"
-    assert kc.run("%autosave x").content["ename"] == "UsageError"
+to_thread = """
+import _thread, sys, threading
+done,ip = threading.Event(),get_ipython()
+def f():
+    {0}.{1}(old)
+    print('late', file=sys.stdout)
+    display('late')
+    done.set()
+_thread.start_new_thread(f, ())
+done.wait(5)
+"""
 
-@pytest.mark.parametrize("magic", ["less", "more"])
-def test_less_shows_a_file_in_the_pager(kc, magic, tmp_path):
-    (tmp_path/"f.txt").write_text("some text")
-    r = kc.run(f"%{magic} {tmp_path}/f.txt")
-    assert r.content["payload"][0]["source"] == "page" and r.content["payload"][0]["data"]["text/plain"] == "some text"
-    assert kc.run(f"%{magic}").content["ename"] == "UsageError"
+@pytest.mark.parametrize("way", ["set_parent", "set_thread_parent"])
+def test_the_shell_sets_whom_a_thread_answers(kc, way):
+    first = kc.run("old = get_ipython().get_parent()")
+    assert kc.run(to_thread.format("ip", way)).result == "True"
+    assert kc.wait(first.id, until=lambda r: "late" in r.stdout and r.of("display_data"))
 
-def test_man_shows_a_page_in_the_pager(kc): assert kc.run("%man ls").content["payload"][0]["source"] == "page"
+def test_the_parent_of_a_thread_can_be_put_back(kc):
+    first = kc.run("old = get_ipython().get_parent()")
+    r = kc.run("ip = get_ipython()\ntoken = ip.set_thread_parent(old)\nprint('to the first')\ndisplay(1)\nip.reset_thread_parent(token)\nprint('to this')\ndisplay(2)")
+    kc.wait(first.id, until=lambda r: "first" in r.stdout and r.of("display_data"))
+    assert r.stdout == "to this\n" and len(r.of("display_data")) == 1
 
-def test_clear_clears_a_terminal(kc): assert kc.run("%clear").stdout.startswith("\x1b[H\x1b[2J")
+@pytest.mark.parametrize("o,show,type", [("ip.display_pub", "display(5)", "display_data"), ("sys.stdout", "print(5, flush=True)", "stream")])
+def test_a_publisher_sets_whom_it_answers(kc, o, show, type):
+    first = kc.run("import sys\nip = get_ipython()\nold = ip.get_parent()")
+    kc.run(f"own,new = {o},ip.get_parent()\nown.set_parent(old)\n{show}\nown.set_parent(new)")
+    assert kc.wait(first.id, until=lambda r: r.of(type))
 
-def test_edit_opens_a_file_at_a_line(kc, kernel, tmp_path):
-    (tmp_path/"f.py").write_text("1\n2\n3\n")
-    (load,) = kc.run(f"%edit -n 3 {tmp_path}/f.py").content["payload"]
-    assert (load["source"], load["filename"]) == ("edit_magic", f"{tmp_path}/f.py")
-    if kernel == "ipymini": assert load["line_number"] == 3  # ipykernel says "3"
-
-def test_edit_opens_a_function_of_a_module(kc):
-    (load,) = kc.run("import textwrap\n%edit textwrap.dedent").content["payload"]
-    assert load["filename"].endswith("textwrap.py") and load["line_number"] > 1
-
-def test_edit_opens_cells(kc):
-    kc.run("a_name = 5")
-    n = kc.run("a_name").content["execution_count"]
-    (load,) = kc.run(f"%edit {n-1}").content["payload"]
-    with open(load["filename"]) as f: assert f.read().strip() == "a_name = 5"
-
-def test_subshell_tells_where_we_are(kc):
-    assert "subshell id: None" in kc.run("%subshell").stdout
-    id = kc.request("create_subshell_request", channel="control").content["subshell_id"]
-    out = kc.run("%subshell", subshell=id).stdout
-    assert f"subshell id: {id}" in out and f"['{id}']" in out
-    kc.request("delete_subshell_request", dict(subshell_id=id), channel="control")
+def test_a_cell_runs_cells_of_another_kernel(kc, fresh):
+    "jupyter_client passes its outputs on as this cell's"
+    code = (f"from jupyter_client import BlockingKernelClient\nother = BlockingKernelClient(connection_file='{fresh().file}')\nother.load_connection_file()\n"
+        "other.start_channels()\nother.wait_for_ready(timeout=30)\nother.execute_interactive('print(\"there\")\\ndisplay(5)\\n1/0', timeout=30)['content']['status']")
+    r = kc.run(code, timeout=60)
+    assert (r.stdout, r.result) == ("there\n", "'error'"), r
+    assert r.of("display_data")[0]["data"] == {"text/plain": "5"} and r.error["ename"] == "ZeroDivisionError", r

@@ -1,6 +1,6 @@
 "Progress bars and live text"
 import pytest
-from test_displays import plain
+from test_magics import plain
 from test_plots import shown
 
 pytestmark = pytest.mark.libs
