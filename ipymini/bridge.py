@@ -36,7 +36,8 @@ class Bridge:
         out.start(self.app.capture_fd_output)
         self.manager = comms.bind(out.send, self)
         self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
-        ip.booted = True
+        ip.booted,ip.loop_runner = True,asyncio.run  # for cells that a cell runs: %%capture, %run of a notebook
+        ip.loop_runner_map["asyncio"] = ip.loop_runner,True
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
         ip.display_trap.__enter__()
         if ip.history_manager.save_thread: ip.history_manager.save_thread.pydev_do_not_trace = True  # not the user's
@@ -54,6 +55,7 @@ class Bridge:
         "Run the cell in `msg` and tell how it went"
         c,st,ip = msg["content"],msg.state,self.ip
         self.out.mend()
+        sys.displayhook = ip.displayhook
         silent = bool(c.get("silent"))
         store = bool(c.get("store_history", True)) and not silent
         try: res = await self.run(c["code"], store, silent, msg["metadata"].get("cellId"))
@@ -186,7 +188,7 @@ class Inputs(list):
         self.ip = ip
 
     def append(self, source):
-        n = self.ip.execution_count-1
+        n = max(0, self.ip.execution_count-1)
         self.extend([""]*(n+1-len(self)))
         self[n] = source
 
@@ -304,8 +306,11 @@ def trim(tb, skipped):
     if last: last.tb_next = None
 
 def grouped(e):
-    "True if IPython has no format of its own for `e`: an ExceptionGroup is in it"
-    while e is not None and not isinstance(e, BaseExceptionGroup): e = e.__context__
+    "True if IPython has no format of its own for `e`: its contexts hold an ExceptionGroup, or go in a circle"
+    seen = set()
+    while e is not None and not isinstance(e, BaseExceptionGroup) and id(e) not in seen:
+        seen.add(id(e))
+        e = e.__context__
     return e is not None
 
 def textless(e):

@@ -6,12 +6,12 @@ from functools import cached_property, wraps
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
+from .debugger import folder
 from .magics import KernelMagics
 from .subshell import aside
 from .wire import Msg, parent
 
 version = 7,4,0  # the ipykernel whose names these are; ipywidgets wants 6.18 at least, VS Code's debugger 6
-
 
 def install(k):
     "Give the shell of the kernel `k` what libraries look for; takes less than 1 ms"
@@ -26,7 +26,6 @@ def install(k):
     sys.meta_path.insert(0, Patches)
     for mod,content in stand_ins(k, ip, app).items(): stand_in(f"ipykernel{mod}", content)
 
-
 class IPythonKernel:
     "`get_ipython().kernel`: the kernel `k` under the names that ipykernel has for its parts"
     made = None
@@ -34,8 +33,8 @@ class IPythonKernel:
     def __init__(self, k):
         self.k,self.bridge,self.shell,self.comm_manager = k,k.bridge,k.bridge.ip,k.bridge.manager  # pyviz_comms, jupysql
         self.parent,self.config,self.log = self.shell.parent,self.shell.config,self.shell.parent.log  # finders of the notebook's path
-        self.session,self.iopub_socket,self.shell_stream = Session(k),k.iopub,k.shell  # ipywidgets
-        self.shell_handlers,self.control_handlers = Handlers(k.on_the_shell, k.shell),Handlers(k.on_the_control, k.control)
+        self.session,self.iopub_socket = Session(k),k.iopub  # ipywidgets' Output
+        self.shell_handlers,self.control_handlers = dict(k.on_the_shell),dict(k.on_the_control)  # for jupyter_ui_poll to change, not called
         self.__dict__.update({name: k.kernel_info(None, None)[name] for name in ("implementation", "banner", "language_info")})  # %notebook
 
     def __init_subclass__(cls): raise ImportError("this is ipymini's stand-in for ipykernel: run a kernel of your own in a process of its own")
@@ -74,40 +73,20 @@ class IPythonKernel:
         from tornado.ioloop import IOLoop
         with ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=[self.k.main.loop]) as pool: return pool.submit(IOLoop.current).result()
 
-
 class Done:
     def __await__(self): yield
 
-
 class Session:
-    "What libraries use of the jupyter_client Session that ipykernel has"
+    "What libraries use of the jupyter_client Session that ipykernel has: the stream they send on is always iopub's"
     def __init__(self, k): self.k,self.session,self.key,self.username = k,k.wire.session,k.cfg["key"].encode(),"kernel"
 
     def send(self, stream, type, content=None, parent=None, ident=None, buffers=None, track=False, header=None, metadata=None):
-        if isinstance(type, dict): type,content,parent,metadata = type["header"]["msg_type"],type["content"],type["parent_header"],type["metadata"]
-        ids = [ident] if isinstance(ident, bytes) else ident or []
-        content,msg,rest = content or {},message(parent),dict(metadata=metadata, buffers=buffers or ())
-        if stream is self.k.iopub: self.k.output(type, content, msg=msg, topic=ids[0] if ids else None, **rest)
-        else: stream.send(self.k.wire.pack(type, content, msg, ids=ids, **rest))
-
+        topic = ident[0] if isinstance(ident, list) and ident else ident or None
+        self.k.output(type, content or {}, msg=message(parent), metadata=metadata, buffers=buffers or (), topic=topic)
 
 def message(d):
     "The `Msg` that `d`, a message or a header, tells of"
     return Msg.of(d if not d or "header" in d else dict(header=d))
-
-
-class Handlers(dict):
-    """Serves messages of the types that others put in, by `f(stream, ident, msg)`; those that we serve stay ours
-
-    jupyter_ui_poll puts in an execute_request of its own, so that no cell begins while one polls; here none does."""
-    def __init__(self, table, stream):
-        super().__init__(table)
-        self.table,self.stream = table,stream
-
-    def __setitem__(self, type, f):
-        super().__setitem__(type, f)
-        self.table.setdefault(type, lambda k, sub, msg: self[type](self.stream, msg.ids, msg))
-
 
 def with_classes(getfile):
     "`inspect.getfile` that finds classes of cells, too, which name no file: in the newest cell that has a class of the name"
@@ -119,7 +98,6 @@ def with_classes(getfile):
                 if "ipykernel_" in name and any(map(head, linecache.getlines(name))): return name
             raise
     return find
-
 
 class Patches:
     "Has a module changed by its function in `patches` when somebody imports it"
@@ -134,7 +112,6 @@ class Patches:
         spec.loader.exec_module = exec_module
         return spec
 
-
 def let_interrupts_leave(pdb):
     "An interrupt ends the prompt of pdb, which would ask again"
     def ask_once(self):
@@ -144,11 +121,9 @@ def let_interrupts_leave(pdb):
             raise
     pdb.Pdb._cmdloop = ask_once
 
-
 def let_anyio_nest(eventloop):
     "`anyio.run` looks for a running loop before it calls asyncio"
     eventloop.run = aside(eventloop.run)
-
 
 def let_trio_interrupt(trio):
     "`trio.run` spares its internals, but only in place of Python's own handler of SIGINT"
@@ -161,9 +136,7 @@ def let_trio_interrupt(trio):
         finally: signal.signal(signal.SIGINT, before)
     trio.run = plainly
 
-
 patches = {"pdb": let_interrupts_leave, "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt}
-
 
 # -- modules
 
@@ -171,24 +144,12 @@ def stand_ins(k, ip, app):
     "What is in our modules by their names, behind `ipykernel`"
     Comm,Manager = comm.create_comm,type(k.bridge.manager)
     def get_connection_file(app=app): return app.connection_file
-
-    def get_connection_info(connection_file=None, unpack=False):
-        import json
-        with open(connection_file or app.connection_file, encoding="utf8") as f: info = json.load(f)
-        return dict(info, key=info["key"].encode()) if unpack else json.dumps(info)
-
-    def connect_qtconsole(connection_file=None, argv=None):
-        from subprocess import Popen
-        return Popen([sys.executable, "-m", "qtconsole", "--existing", connection_file or app.connection_file, *(argv or ())])
-
-    connect = dict(get_connection_file=get_connection_file, get_connection_info=get_connection_info, connect_qtconsole=connect_qtconsole)
+    connect = dict(get_connection_file=get_connection_file)  # ipynbname
     return {"": dict(connect, version_info=version, __version__=".".join(map(str, version)), __getattr__=elsewhere),  # ipywidgets, VS Code
         ".comm": dict(Comm=Comm, CommManager=Manager), ".comm.comm": dict(Comm=Comm, BaseComm=Comm),  # bokeh, nbagg, pyviz_comms, panel, ipywidgets 7
-        ".zmqshell": dict(ZMQInteractiveShell=type(ip), ZMQDisplayPublisher=type(ip.display_pub)),  # tqdm.auto
-        ".displayhook": dict(ZMQShellDisplayHook=type(ip.displayhook)), ".iostream": dict(OutStream=type(k.bridge.out.stdout)),
+        ".zmqshell": dict(ZMQInteractiveShell=type(ip)), ".iostream": dict(OutStream=type(k.bridge.out.stdout)),  # tqdm.auto, loguru
         ".kernelapp": dict(IPKernelApp=type(app)), ".kernelbase": dict(Kernel=IPythonKernel), ".ipkernel": dict(IPythonKernel=IPythonKernel),
-        ".eventloops": dict(enable_gui=lambda gui, kernel=None: ip.enable_gui(gui)), ".connect": connect}
-
+        ".compiler": dict(get_tmp_directory=lambda: os.path.dirname(folder)), ".connect": connect}  # ipytest's coverage
 
 def stand_in(name, content):
     "Make the module `name`, whether or not there is a real one: that would take the comms over when it is imported"
@@ -196,7 +157,6 @@ def stand_in(name, content):
     vars(mod).update(content, __spec__=ModuleSpec(name, None))  # importlib.util.find_spec wants a spec
     parent,_,attr = name.rpartition(".")
     if parent: setattr(sys.modules[parent], attr, mod)
-
 
 def elsewhere(name):
     "`ipykernel.__path__`: modules that have no stand-in come from the ipykernel that is installed"

@@ -84,7 +84,9 @@ class Debugger:
         "Start a session; a client that went away without a word loses its own"
         self.disconnect({})
         folder_made()
-        self.addr = self.addr or listen(self.ip.history_manager)
+        if not self.addr:
+            self.addr = listen(self.ip.history_manager)
+            if not getattr(sys.modules["pydevd"], "PYDEVD_USE_SYS_MONITORING", False): self.ip.events.register("pre_execute", self.trace)
         sleep(max(0, self.over+.1-monotonic()))  # a client that comes while the adapter sees another one off is the last that it ever accepts
         self.ready,self.threads,self.link = threading.Event(),set(),Link(self.addr, self.event)
         return self.ask("initialize", args)
@@ -113,18 +115,20 @@ class Debugger:
             debugpy.trace_this_thread(False)
             try: return show(*args, **kw)
             finally: debugpy.trace_this_thread(True)
-        def trace(): return sys.gettrace() or debugpy.debug_this_thread()  # an interrupt that leaves through the debugger ends tracing
         self.change(manager, "cleanup_transforms", [cleanup])
         self.change(ip, "showtraceback", showtraceback)
         self.change(pydevd, "TIMEOUT_SLOW", .02)  # how often a stopped thread looks whether it may go on
         if not os.environ.get("PYTHONBREAKPOINT"): self.change(sys, "breakpointhook", debugpy.breakpoint)
-        if not getattr(pydevd, "PYDEVD_USE_SYS_MONITORING", False):
-            ip.events.register("pre_execute", trace)
-            self.undo.callback(ip.events.unregister, "pre_execute", trace)
 
     def change(self, o, name, new):
         self.undo.callback(setattr, o, name, getattr(o, name, None))
         setattr(o, name, new)
+
+    def trace(self):
+        # before each cell, unless there is `sys.monitoring`: an interrupt that leaves through the debugger ends tracing, the end of a session does not
+        now = sys.gettrace()
+        if self.started: now or sys.modules["debugpy"].debug_this_thread()
+        elif type(now).__module__.startswith("_pydevd"): sys.settrace(None)
 
     def disconnect(self, args):
         "End the session, not the process"
@@ -276,6 +280,13 @@ def tune(pydevd):
         dbg = pydevd.get_global_debugger()
         dbg.writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each of its messages, sent in two parts, waits 40 ms
         os.register_at_fork(after_in_child=lambda: setattr(dbg, "pydb_disposed", True))  # nobody could end a stop there
+        cls = sys.modules["_pydev_bundle.pydev_monkey"]._NewThreadStartupWithTrace  # made for each thread that is about to start
+        init = cls.__init__
+        def forget(*args):  # a finaliser behind the end of a thread leaves a dummy, as which debugpy would know the next thread of that number
+            dummies = {n for n,t in list(threading._active.items()) if isinstance(t, threading._DummyThread)}
+            for n in dummies-{*sys._current_frames()}: threading._active.pop(n, None)
+            init(*args)
+        cls.__init__ = forget
     except AttributeError: pass  # or we have no fork
 
 
@@ -292,10 +303,8 @@ def aside(f, seconds):
     def run():
         try: res.set_result(f())
         except BaseException as e: res.set_exception(e)
-    t = invisible(threading.Thread(target=run, name="debugger, aside", daemon=True))
-    t.start()
-    t.join(seconds)  # a thread whose object dies with it leaves one behind for debugpy to find in the next thread of its number (Python 3.12)
-    return res.result(0)
+    invisible(threading.Thread(target=run, name="debugger, aside", daemon=True)).start()
+    return res.result(seconds)
 
 def invisible(thread):
     "`thread`, which the debugger will neither show nor stop"

@@ -17,6 +17,8 @@ patience = .05  # seconds a cell has run before they are
 grace = .2      # seconds that a cell has to end before the kernel ends without it
 piece = 2**18   # characters in one stream message
 caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
+# modules in which a KeyboardInterrupt could lose a wake-up, leave a lock locked that is taken before `try`, or be swallowed: it waits till they are left
+delicate = "ipymini.", "importlib._bootstrap", "logging", "IPython.core.events", "IPython.core.displaypub"
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
 
 class Kernel:
@@ -39,6 +41,7 @@ class Kernel:
         elif self.made or cfg != asked: write_connection(file, cfg)
         self.subs,self.gone,self.main,self.side,self.bridge,self.loaded = {},[],None,None,None,threading.Event()
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
+        self.delays,self.echo = 0,False
         self.status,self.stopping,self.finishing,self.ending = None,False,threading.Event(),threading.Lock()
         self.ipc = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports] if cfg["transport"] == "ipc" else []  # a cell may change the cwd
         self.letter,self.landed = system.Letter(self.file),threading.Lock()
@@ -329,21 +332,30 @@ class Kernel:
         # on the main thread, wherever user code or we happen to be
         try: self.landed.release()  # a bare lock: all else of `threading` could be interrupted by the next signal, and block it
         except RuntimeError: pass
-        if num == signal.SIGINT and self.main and self.main.tid: self.main.interrupt(frame)
+        if num != signal.SIGINT or not self.main or not self.main.tid: return
+        self.delays = self.delays+1 if frame and frame.f_globals.get("__name__", "").startswith(delicate) else 0
+        if 0 < self.delays < 50: self.control.fence(self.again)
+        else: self.main.interrupt(frame)
 
     def on_unraisable(self, e):
         "Interrupt again where a finaliser or a fork hook swallowed the KeyboardInterrupt"
-        if issubclass(e.exc_type, KeyboardInterrupt): threading.Timer(.02, system.interrupt_main).start()
+        if issubclass(e.exc_type, KeyboardInterrupt): self.control.fence(self.again)
         else: sys.__unraisablehook__(e)
+
+    def again(self):
+        # on the control thread: by the time that it runs, the main thread has moved on
+        self.echo = True
+        system.interrupt_main()
 
     def on_signals(self):
         # on the control thread
         for num in set(self.signals[0].recv(64)):
-            if num == signal.SIGINT: self.interrupted()
+            if num == signal.SIGINT: self.echo or self.interrupted()
             elif num not in caught: self.main.tell(self.main.loop._handle_signal, num)  # which the loop would have read, had we left it the fd
             else:
                 self.status = 128+num
                 self.stop()
+        self.echo = False
 
     def interrupted(self):
         "Interrupt all but the main thread, which its signal handler does; the second time within 3 s tell where the cell is stuck"

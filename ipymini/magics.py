@@ -1,8 +1,9 @@
 """The magics that a kernel brings along; all others are IPython's.
 
 Each does here what a terminal would have done: pages and edits become payloads, the rest is text. `self.shell.kernel` is what `compat` makes."""
-import threading
+import sys, threading
 from pathlib import Path
+from subprocess import Popen
 from IPython.core import page
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -20,8 +21,7 @@ class KernelMagics(Magics):
     @line_magic
     def qtconsole(self, arg):
         "Open a Qt console on this kernel; `arg`: its options"
-        from ipykernel.connect import connect_qtconsole
-        connect_qtconsole(argv=arg.split())
+        Popen([sys.executable, "-m", "qtconsole", "--existing", self.shell.parent.connection_file, *arg.split()])
 
     @line_magic
     def autosave(self, arg):

@@ -27,7 +27,7 @@ class Output:
     def mend(self):
         "Put back streams that a cell took away"
         for name in ("stdout", "stderr"):
-            if getattr(sys, name, None) is None: setattr(sys, name, getattr(self, name))
+            if not hasattr(getattr(sys, name, None), "write"): setattr(sys, name, getattr(self, name))
 
     def send(self, type, content, **kw):
         "Publish `content` behind all that was written before it, by C code and child processes, too"

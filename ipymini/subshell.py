@@ -17,8 +17,10 @@ class Subshell:
         self.serve,self.id,self.traced,self.q = serve,id,traced,deque()
         self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds
         self.loop.set_exception_handler(uncaught)
+        self.loop.time = monotonic  # whatever a cell puts into `time`
         self.msg,self.runner,self.task,self.tid = None,None,None,None
-        self.aborting,self.pending,self.closing,self.asked,self.hits,self.since = False,False,False,0,0,0
+        self.aborting,self.closing,self.asked,self.hits,self.since = False,False,0,0,0
+        self.doomed,self.ended = None,None  # the cell that an interrupt hit before it began; the last cell whose code has ended
 
     def start(self):
         "Run on a thread of its own"
@@ -46,7 +48,6 @@ class Subshell:
             self.msg,self.since = o,monotonic()
             try: o() if callable(o) else await self.serve(self, o)
             finally: self.msg = None
-        self.pending = False
 
     def put(self, o):
         "Queue `o`, a message or a function"
@@ -99,23 +100,21 @@ class Subshell:
         self.asked,self.hits,self.task = 0,0,True
         try:
             self.task = self.begin(cell(), self.context)
+            if self.msg is self.doomed: self.cancel()  # it awaits already
             res,exc = await self.task
             if exc: raise exc
             return res
         except asyncio.CancelledError: raise KeyboardInterrupt from None  # it cancelled itself
         finally:
-            self.task = None
+            self.task,self.ended = None,self.msg
             if self.hits >= insistence: sys.settrace(None)
 
     @coroutine
     def drive(self, coro, cell=False):
         "Run `coro`; the cancellation that `interrupt` asks for reaches it as KeyboardInterrupt"
         exc,pid = None,os.getpid()
-        if cell and self.pending:
-            self.pending = False
-            coro.close()
-            raise KeyboardInterrupt
         while True:
+            if cell and self.msg is self.doomed: self.doomed,exc = None,KeyboardInterrupt()
             try: fut = coro.throw(exc) if exc else coro.send(None)
             except StopIteration as e: return e.value
             finally:
@@ -141,15 +140,18 @@ class Subshell:
         mine = threading.get_ident() == self.tid
         self.hits += 1
         waits = self.task and self.task is not True and not self.task.done()
-        if below(frame, drive_code) or stray(frame, self.asked or not waits):
+        inside = frame is None or frame.f_code is not drive_code  # `drive` itself is never hit: the cell would be lost
+        if inside and (below(frame, drive_code) or stray(frame, self.asked or not waits)):
             if self.hits >= insistence: insist(frame)
             if mine: raise KeyboardInterrupt
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.tid), ctypes.py_object(KeyboardInterrupt))
             rouse(frame)
-        elif waits:
-            self.asked += 1
-            self.tell(self.task.cancel)
-        elif any(getattr(o, "type", None) == "execute_request" for o in (self.msg, *self.q)): self.pending = True  # on its way in, which `drive` looks at, or out: it is the next cell's
+        elif waits: self.cancel()
+        else: self.doomed = next((o for o in (self.msg, *self.q) if getattr(o, "type", "") == "execute_request" and o is not self.ended), None)
+
+    def cancel(self):
+        self.doomed,self.asked = None,self.asked+1
+        self.tell(self.task.cancel)
 
 abandoned = []  # coroutines that nobody waits for any more
 drive_code,call_code = Subshell.drive.__code__,asyncio.Handle._run.__code__

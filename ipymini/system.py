@@ -188,9 +188,8 @@ def part_at_fork(nums, handler):
     """Leave a forked child the signals `nums`: through `handler` and the wakeup fd, which it shares with us, they would hit us in its place
 
     multiprocessing ends the workers of a pool by SIGTERM, often before they have run at all; so signals wait until the child is on its own."""
-    mask = threading.local()
-    def hold(): mask.old = signal.pthread_sigmask(signal.SIG_BLOCK, nums)
-    def release(): signal.pthread_sigmask(signal.SIG_SETMASK, mask.old)
+    def hold(): signal.pthread_sigmask(signal.SIG_BLOCK, nums)
+    def release(): signal.pthread_sigmask(signal.SIG_UNBLOCK, nums)
     def part():
         signal.set_wakeup_fd(-1)
         for n in nums:

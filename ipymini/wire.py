@@ -51,7 +51,7 @@ class Wire:
         try: i = frames.index(delim)
         except ValueError: raise BadMessage("no <IDS|MSG> delimiter") from None
         if len(frames) < i+6: raise BadMessage(f"{len(frames)-i-1} frames after the delimiter, at least 5 needed")
-        self.check(frames[i+1], frames[i+2:i+6])
+        self.check(bytes(frames[i+1]), frames[i+2:i+6])
         header,parent_header,metadata,content = map(self.load, frames[i+2:i+6])
         if not isinstance(header.get("msg_type"), str) or not isinstance(header.get("msg_id"), str):
             raise BadMessage("a header without msg_type or msg_id")
@@ -60,7 +60,7 @@ class Wire:
 
     def check(self, sig, parts):
         if not self.mac: return
-        if not compare_digest(self.sign(parts), bytes(sig)): raise BadMessage("bad signature")
+        if not compare_digest(self.sign(parts), sig): raise BadMessage("bad signature")
         if sig in self.seen: raise Duplicate("a message that came before")
         self.seen[sig] = True
         if len(self.seen) > history_size: del self.seen[next(iter(self.seen))]

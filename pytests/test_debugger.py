@@ -1,7 +1,7 @@
 """The debugger: JupyterLab's and VS Code's requests, message by message; stops, steps, values, and what must survive them
 
 `dbg` is a session on the module's kernel, a `Client`; `stop(code, line)` runs a cell to a breakpoint. At the end of each test it is disconnected."""
-import base64, glob, json, os, pytest, socket, threading
+import base64, glob, json, os, pytest, socket, threading, zmq
 from fastcore.basics import first
 from helpers import start, until
 from itertools import count
@@ -177,6 +177,12 @@ def test_disconnect_without_a_session(idle): assert idle.ok("disconnect") == {}
 
 @pytest.mark.parametrize("command", ["dumpCell", "copyToGlobals", "richInspectVariables", "variables"])
 def test_missing_arguments_are_named(idle, command): assert "the arguments lack" in idle.refused(command)
+
+untraced = "import sys; sys.gettrace(), [i for i in range(6) if hasattr(sys, 'monitoring') and sys.monitoring.get_tool(i)]"
+
+def test_nothing_is_traced(own):
+    own.ok("debugInfo")
+    assert own.kc.run(untraced).result == "(None, [])"
 
 def test_debugpy_waits_for_initialize(own):
     code = "import sys; sorted(m for m in sys.modules if m.partition('.')[0] in ('debugpy', 'pydevd'))"
@@ -391,6 +397,17 @@ def test_an_attach_that_fails(kc, idle):
     assert kc.request("kernel_info_request", channel="control").status == "ok"
     idle.start()
 
+@pytest.mark.parametrize("command", ["initialize", "attach"])
+def test_an_answer_that_never_comes(monkeypatch, command):
+    monkeypatch.setattr("ipymini.debugger.patience", .1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        dap = Debugger(IP(), lambda *_: None)
+        dap.addr = silent.getsockname()
+        dap.request(dict(command="initialize"))
+        res = dap.request(dict(command=command))
+        assert (res["success"], "no answer" in res["message"]) == (False, True)
+        assert dap.request(dict(command="debugInfo"))["success"]
+
 def test_initialize_without_arguments_leaves_control_working(kc, idle):
     idle.ask("initialize")
     idle.refused("attach")
@@ -409,6 +426,12 @@ def test_continue_twice(dbg):
     assert dbg.end(id).status == "ok"
 
 def test_threads_of_the_kernel_are_not_shown(dbg): assert [t["name"] for t in dbg.ok("threads")["threads"]] == ["MainThread"]
+
+def test_a_session_leaves_no_tracing(kc, dbg):
+    traced = "import sys; sys.gettrace()"
+    kc.run(traced)
+    dbg.ok("disconnect")
+    assert kc.run(traced).result is None
 
 def test_debug_info_knows_breakpoints(dbg):
     dbg.mark("a = 1\n\nb = 2", dict(line=3, condition="a == 1"), 1)
@@ -476,6 +499,16 @@ def test_a_new_thread(dbg):
     dbg.go_on(ev["threadId"])
     assert dbg.end(id).status == "ok"
 
+def test_a_thread_after_one_that_python_code_outlived(kc, dbg):
+    "What finalises the locals of a thread runs when the thread has left `threading`; the next thread may have its number"
+    kc.run("import threading\nclass Late:\n    def __del__(self): n = 1\nlocals = threading.local()")
+    code = "def work():\n    locals.late = Late()\nt = threading.Thread(target=work)\nt.start(); t.join()"
+    for _ in range(3):
+        id,ev = dbg.stop(code, 2)
+        assert dbg.where(ev["threadId"])[0] == ("work", 2)
+        dbg.go_on(ev["threadId"])
+        assert dbg.end(id).status == "ok"
+
 def test_an_async_cell(dbg):
     id,_ = dbg.stop("import asyncio\nawait asyncio.sleep(0)\na = 1\nawait asyncio.sleep(.01)\nb = 2", 3)
     assert [dbg.where()[0][1] for _ in range(2) if dbg.step("next")] == [4, 5]
@@ -537,6 +570,22 @@ def test_a_raised_exception(kc, dbg):
     dbg.go_on()
     assert dbg.end(id).error["ename"] == "ZeroDivisionError"
     assert dbg.quiet()
+
+def test_an_exception_that_leaves_the_users_code(kc, dbg):
+    dbg.ok("setExceptionBreakpoints", filters=["userUnhandled"])
+    id = kc.cell("def f():\n    try:\n        1/0\n    except ZeroDivisionError:\n        pass\nf()\nint('x')")
+    ev = dbg.event("stopped")
+    assert (ev["reason"], dbg.where()[0][1]) == ("exception", 7)
+    dbg.go_on()
+    assert dbg.end(id).error["ename"] == "ValueError"
+
+def test_an_exception_that_ends_a_thread(kc, dbg):
+    dbg.ok("setExceptionBreakpoints", filters=["uncaught"])
+    id = kc.cell("import threading\nt = threading.Thread(target=lambda: 1/0)\nt.start(); t.join()")
+    ev = dbg.event("stopped")
+    assert (ev["reason"], dbg.where(ev["threadId"])[0]) == ("exception", ("<lambda>", 2))
+    dbg.go_on(ev["threadId"])
+    assert dbg.end(id).status == "ok"
 
 @pytest.mark.parametrize("code", ["print(1); 2", "x +", "import asyncio\nawait asyncio.sleep(0)", "from IPython.display import HTML; HTML('')"])
 def test_exceptions_of_the_machinery_do_not_stop(kc, idle, code):
@@ -664,6 +713,18 @@ def test_only_identifiers_are_copied(stopped):
 def test_inspect_variables_while_stopped(stopped): assert texts(stopped.ok("inspectVariables"))["gamma"] == "5"
 
 def test_control_answers(stopped): assert stopped.kc.request("kernel_info_request", channel="control").status == "ok"
+
+def test_output_of_children_arrives(stopped):
+    stopped.value("import os; os.system('echo out')")
+    stopped.kc.wait(stopped.cell, until=lambda r: r.stdout == "out\n")
+
+def test_the_heart_beats(stopped):
+    hb = stopped.kc.context.socket(zmq.REQ)
+    with hb:
+        hb.linger,hb.rcvtimeo = 0,10_000
+        hb.connect(stopped.kc._make_url("hb"))
+        hb.send(b"?")
+        assert hb.recv() == b"?"
 
 def test_completions(stopped): assert stopped.kc.request("complete_request", dict(code="gam", cursor_pos=3)).content["matches"] == ["gamma"]
 

@@ -289,7 +289,7 @@ def test_interrupts_sprayed_over_quick_requests_lose_nothing(kc):
         ids.append(kc.submit("complete_request", dict(code="impor", cursor_pos=5)))
         ids.append(kc.submit("inspect_request", dict(code="print", cursor_pos=5, detail_level=0)))
         if i % 3 == 0: kc.interrupt()
-    for id in ids: assert kc.wait(id).reply["content"]["status"] == "ok"
+    for id in ids: assert kc.wait(id).status == "ok", kc.held[id]
 
 def test_interrupts_during_the_start_do_no_harm():
     for delay in (.02, .05, .1, .15, .2):

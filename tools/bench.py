@@ -518,6 +518,26 @@ def while_busy(p, body):
     if not k.settle(mid, 15): raise Lost("never ends")
     return res
 
+def debugged(p):
+    "A cell of 300,000 calls before a debug session, in it, with a breakpoint in another cell, and after it"
+    with p.fresh() as k:
+        def debug(command, **args):
+            c = k.ask("debug_request", dict(type="request", seq=1, command=command, arguments=args), "control", 15).content
+            if not c.get("success"): raise Lost("no debugger")
+            return c.get("body")
+        def took():
+            trips = round_trips(k, "execute_request", cell("def f(x): return x + 1\nfor _ in range(300_000): f(1)"), 3, 1)
+            return min(trips[0])
+        res = [took()]
+        debug("initialize", clientID="bench", adapterID="", pathFormat="path", linesStartAt1=True, columnsStartAt1=True)
+        debug("attach")
+        res.append(took())
+        path = debug("dumpCell", code="a = 1")["sourcePath"]
+        debug("setBreakpoints", source=dict(path=path), breakpoints=[dict(line=1)], sourceModified=False)
+        res.append(took())
+        debug("disconnect", restart=False, terminateDebuggee=False)
+        return [*res, took()]
+
 def many_names(p):
     with p.fresh() as k:
         k.run("globals().update({f'name_{i}': i for i in range(100_000)})")
@@ -568,6 +588,7 @@ rows = [
     Row("interrupt", "input()", partial(interrupt, code="input()"), "ms", 5, 2),
     *[Row("while busy", name, partial(while_busy, body=busy_codes[code]), "complete ms, inspect ms, control ms, heartbeat ms", 3)
         for code,name in dict(loop="pure-Python loop", sleep="time.sleep", gil="C call that holds the GIL").items()],
+    Row("debugger", "300,000 calls", debugged, "never on ms, on ms, breakpoint elsewhere ms, off again ms", 3),
     Row("shutdown", "idle", partial(shutdown, code="1"), "ms", 5, 2),
     Row("shutdown", "busy", partial(shutdown, code="while True: pass"), "ms", 5, 2),
     Row("shutdown", "with a live child", partial(shutdown, code="import subprocess; _c = subprocess.Popen(['sleep', '40'])"), "ms", 3),

@@ -1,6 +1,6 @@
 """Every test here runs twice: on ipymini, which does not see the ipykernel that is installed, and on ipykernel, which shows that what the test expects is what
 users of ipykernel see. A test that ipykernel fails is marked `only_ipymini(why)`; where an ipymini that sees ipykernel matters, it takes `beside`."""
-import os, subprocess, sys
+import os, subprocess, sys, tempfile, uuid
 import pytest
 from helpers import connect, start
 from jupyter_client.connect import write_connection_file
@@ -12,10 +12,15 @@ def find_spec(cls, name, path=None, target=None): return None if name.partition(
 PathFinder.find_spec = classmethod(find_spec)
 '''  # of a sitecustomize.py
 
-def ipymini(**env): return start(env=env)
+def new_file():
+    "A connection file named as Jupyter does"
+    file = f"{tempfile.mkdtemp()}/kernel-{uuid.uuid4()}.json"
+    return write_connection_file(file, key=uuid.uuid4().hex.encode())[0]
+
+def ipymini(**env): return start(env=env, file=new_file())
 
 def ipykernel(**env):
-    file,_ = write_connection_file()
+    file = new_file()
     proc = subprocess.Popen([sys.executable, "-m", "ipykernel_launcher", "-f", file], env={**os.environ, "JPY_PARENT_PID": str(os.getpid()), **env},
         start_new_session=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     kc = connect(file, welcome=False)

@@ -3,7 +3,7 @@ import pytest
 
 pytestmark = pytest.mark.libs
 
-def test_nest_asyncio(fresh):
+def test_nest_asyncio_runs_coroutines_in_plain_cells(fresh):
     kc = fresh()
     r = kc.run("import nest_asyncio, asyncio\nnest_asyncio.apply()\nasync def f(): return await asyncio.sleep(.01, 5)\nasyncio.get_event_loop().run_until_complete(f())")
     assert r.result == "5", r
@@ -11,12 +11,12 @@ def test_nest_asyncio(fresh):
     assert kc.run("await f()").result == "5"
     assert kc.run("t = asyncio.create_task(f())\nawait t").result == "5"
 
-def test_nest_asyncio_in_a_coroutine(fresh):
+def test_nest_asyncio_runs_coroutines_inside_coroutines(fresh):
     kc = fresh()
     r = kc.run("import nest_asyncio, asyncio\nnest_asyncio.apply()\nasync def f(): return 5\nasync def g(): return asyncio.run(f())\nawait g()")
     assert r.result == "5", r
 
-def test_trio(fresh):
+def test_trio_runs_and_awaits(fresh):
     kc = fresh()
     assert kc.run("import trio\nasync def f():\n    await trio.sleep(.01)\n    return 5\ntrio.run(f)", timeout=60).result == "5"
     assert kc.run("%autoawait trio").status == "ok"
@@ -40,22 +40,22 @@ def web(kc):
     assert kc.run(server).status == "ok"
     return kc
 
-def test_httpx(web):
+def test_httpx_gets_in_plain_and_awaiting_cells(web):
     assert web.run("import httpx\nhttpx.get(url).text", timeout=60).result == "'hello'"
     assert web.run("async with httpx.AsyncClient() as c: print((await c.get(url)).text)").stdout == "hello\n"
 
-def test_aiohttp(web):
+def test_aiohttp_gets(web):
     code = "import aiohttp\nasync with aiohttp.ClientSession() as s:\n    async with s.get(url) as r: print(await r.text())"
     assert web.run(code, timeout=60).stdout == "hello\n"
 
-def test_a_tornado_server_answers_between_cells(kc):
+def test_tornado_serves_between_cells(kc):
     r = kc.run("import tornado.web, tornado.httpserver, tornado.netutil\nclass Hi(tornado.web.RequestHandler):\n    def get(self): self.write('hi')\n"
         "(sock,) = tornado.netutil.bind_sockets(0, '127.0.0.1')\nsrv = tornado.httpserver.HTTPServer(tornado.web.Application([('/', Hi)]))\nsrv.add_sockets([sock])\n"
         "sock.getsockname()[1]", timeout=60)
     from urllib.request import urlopen
     assert urlopen(f"http://127.0.0.1:{r.result}", timeout=10).read() == b"hi"
 
-def test_dask_distributed_in_process(fresh):
+def test_dask_computes_in_this_process(fresh):
     kc = fresh()
     r = kc.run("from dask.distributed import Client\nc = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None)\nc.submit(lambda x: x+1, 1).result()", timeout=100)
     assert r.result == "2", r
@@ -63,19 +63,19 @@ def test_dask_distributed_in_process(fresh):
     r = kc.run("c.close()", timeout=60)
     assert r.status == "ok", r
 
-def test_dask_distributed_awaited(fresh):
+def test_dask_is_awaited(fresh):
     code = ("from dask.distributed import Client\nasync with Client(asynchronous=True, processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as c:\n"
         "    print(await c.submit(lambda x: x+1, 1))")
     assert fresh().run(code, timeout=100).stdout == "2\n"
 
-def test_dask_distributed_processes_take_functions_of_cells(fresh):
+def test_dask_hands_functions_of_cells_to_processes(fresh):
     kc = fresh()
     r = kc.run("from dask.distributed import Client\nc = Client(n_workers=1, threads_per_worker=1, dashboard_address=None)\ndef f(x): return x*2\nres = c.gather(c.map(f, [1, 2]))\nc.close()\nres", timeout=110)
     assert r.result == "[2, 4]", r
 
 def test_dask_knows_that_it_is_in_a_kernel(kc): assert kc.run("from distributed.utils import is_kernel\nis_kernel()", timeout=60).result == "True"
 
-def test_dask_progress_bar(kc):
+def test_dask_prints_its_progress_bar(kc):
     r = kc.run("import dask\nfrom dask.diagnostics import ProgressBar\nwith ProgressBar(): r = dask.delayed(sum)([1, 2]).compute(scheduler='threads')\nr", timeout=60)
     assert r.result == "3" and "100% Completed" in r.stdout, r
 

@@ -227,6 +227,21 @@ def test_captured_output_can_be_shown(kc):
     r = kc.run("c.show()")
     assert r.stdout == "a\n" and len(r.of("display_data")) == 1
 
+@pytest.mark.only_ipymini("ipykernel says: this event loop is already running")
+def test_capture_keeps_what_an_awaiting_cell_prints(kc):
+    kc.run("%%capture c\nimport asyncio\nawait asyncio.sleep(.01)\nprint('later')")
+    assert kc.run("c.stdout").result == "'later\\n'"
+
+@pytest.mark.only_ipymini("ipykernel says: this event loop is already running")
+def test_run_a_notebook_that_awaits(kc, tmp_path):
+    import nbformat.v4 as v4, nbformat
+    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("import asyncio\nawaited = await asyncio.sleep(.01, 7)")]), tmp_path/"n.ipynb")
+    assert kc.run(f"%run {tmp_path}/n.ipynb\nawaited").result == "7"
+
+@pytest.mark.only_ipymini("ipykernel says: this event loop is already running")
+def test_a_cell_runs_a_cell_that_awaits(kc):
+    assert kc.run("get_ipython().run_cell('import asyncio\\nawait asyncio.sleep(.01, 5)').result").result == "5"
+
 def test_uv_and_conda_are_run_for_this_python(fresh, tmp_path):
     "Stand-ins tell how they were called"
     kc = fresh()

@@ -1,5 +1,7 @@
 "What libraries ask of the kernel by name"
-import pytest
+import json, pytest, threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 pytestmark = pytest.mark.libs
 
@@ -18,7 +20,6 @@ pytestmark = pytest.mark.libs
     ("from ipykernel.zmqshell import ZMQInteractiveShell; isinstance(get_ipython(), ZMQInteractiveShell)", "True"),
     ("from ipykernel.iostream import OutStream; isinstance(sys.stdout, OutStream) and isinstance(sys.stderr, OutStream)", "True"),
     ("from traitlets.config import Application; Application.instance().kernel is get_ipython().kernel", "True"),
-    ("ipykernel.get_connection_info(unpack=True)['shell_port'] > 0", "True"),
     ("from ipykernel.comm import Comm; import comm; c = Comm('a target', {'x': 1}); c.target_name", "'a target'"),
     ("comm.get_comm_manager() is get_ipython().kernel.comm_manager", "True"),
     ("bool(comm.create_comm(target_name='a').kernel)", "True")])
@@ -70,10 +71,26 @@ def test_io_loop_is_the_same_from_a_thread(fresh):
     code = "import threading\nl = []\nt = threading.Thread(target=lambda: l.append(get_ipython().kernel.io_loop))\nt.start()\nt.join()\nl[0] is get_ipython().kernel.io_loop"
     assert fresh().run(code).result == "True"
 
-def test_a_handler_for_messages_of_ones_own(kc):
-    kc.run("k = get_ipython().kernel\ndef hello(stream, ident, parent):\n    k.session.send(stream, 'hello_reply', dict(you=parent['content']['me']), parent, ident=ident)\n"
-        "k.shell_handlers['hello_request'] = hello")
-    assert kc.request("hello_request", dict(me=5)).content["you"] == 5
+@pytest.fixture
+def server(tmp_path):
+    "Stands in for Jupyter's: a function that tells it of the kernel with a connection file"
+    sessions = []
+    class Api(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(sessions).encode())
+        def log_message(self, *args): pass
+    with HTTPServer(("127.0.0.1", 0), Api) as srv:
+        threading.Thread(target=srv.serve_forever, daemon=True).start()
+        (tmp_path/"jpserver-1.json").write_text(json.dumps(dict(url=f"http://127.0.0.1:{srv.server_port}/", token="", root_dir="/home/me")))
+        yield lambda file: sessions.append(dict(path="work/mine.ipynb", kernel=dict(id=Path(file).stem.removeprefix("kernel-"))))
+        srv.shutdown()
+
+def test_ipynbname_finds_the_notebook(fresh, server, tmp_path):
+    kc = fresh(JUPYTER_RUNTIME_DIR=str(tmp_path))
+    server(kc.file)
+    assert kc.run("import ipynbname\nipynbname.name(), str(ipynbname.path())").result == "('mine', '/home/me/work/mine.ipynb')"
 
 def test_session_name_in_the_environment_becomes_a_variable(fresh):
     assert fresh(JPY_SESSION_NAME="/a/nb.ipynb").run("__session__").result == "'/a/nb.ipynb'"

@@ -138,7 +138,7 @@ polls = dict(
     items="for i in with_ui_events(range(1000)):\n    time.sleep(.01)\n    if s.value == 5: break")
 
 @pytest.mark.parametrize("way", polls)
-def test_jupyter_ui_poll(kc, kernel, way):
+def test_jupyter_ui_poll_hears_of_widgets_in_a_running_cell(kc, kernel, way):
     "Widgets are heard of, cells wait until the one that polls has ended"
     if kernel == "ipykernel": pytest.skip("dead on ipykernel 7.4, which has no do_one_iteration")
     id = comm_id(kc, "s")
@@ -167,7 +167,9 @@ def test_anywidget_of_a_plain_class_sends_its_state(kc):
     r = kc.run("p.n = 5")
     assert [m["content"]["data"]["state"]["n"] for m in r.msgs if m["msg_type"] == "comm_msg"] == [5], r
 
-def test_bqplot(kc): assert view in shown(kc.run("import numpy as np\nimport bqplot.pyplot as bp\nfig = bp.figure()\nbp.plot(np.arange(3.), np.arange(3.))\nfig", timeout=60))[-1]
+def test_bqplot_shows_a_figure(kc): assert view in shown(kc.run("import numpy as np\nimport bqplot.pyplot as bp\nfig = bp.figure()\nbp.plot(np.arange(3.), np.arange(3.))\nfig", timeout=60))[-1]
+
+def test_ipyleaflet_shows_a_map(kc): assert view in shown(kc.run("import ipyleaflet\nipyleaflet.Map()", timeout=60))[-1]
 
 def test_ipycanvas_draws_with_buffers(kc):
     r = kc.run("from ipycanvas import Canvas\ncv = Canvas(width=10, height=10)\ncv.fill_rect(0, 0, 5, 5)\ncv", timeout=60)
