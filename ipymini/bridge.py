@@ -119,7 +119,7 @@ class Bridge:
     def complete(self, code, pos, aside=False):
         "Completions at `pos`, in code points; `aside`: from another thread than the user's code, so on a copy of the namespace"
         from IPython.core.completer import ProvisionalCompleterWarning, rectify_completions
-        if warnings.filters[0][:3:2] != ("ignore", ProvisionalCompleterWarning): warnings.simplefilter("ignore", ProvisionalCompleterWarning)
+        if [f[:3:2] for f in warnings.filters[:1]] != [("ignore", ProvisionalCompleterWarning)]: warnings.simplefilter("ignore", ProvisionalCompleterWarning)
         pos = len(code) if pos is None else max(0, min(pos, len(code)))
         completer = self.ip.Completer
         if aside:
@@ -262,7 +262,7 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
 
     @execution_count.setter
     def execution_count(self, n):
-        self.counter = max(n, self.counter) if n > self.execution_count else n
+        if n > self.counter or n < self.execution_count: self.counter = n  # else IPython counts on what `number` has counted
         if "number" in self.state: self.state["number"] = n
 
     @property

@@ -63,7 +63,7 @@ class Channel(Thread):
 
     def bind_url(self, port, url):
         try: self.sock.bind(url)
-        except zmq.ZMQError as e: raise BadConnection(f"cannot bind {port} to {url}: {e.strerror}") from None
+        except (zmq.ZMQError, UnicodeError) as e: raise BadConnection(f"cannot bind {port} to {url}: {getattr(e, 'strerror', e)}") from None
 
     def encrypt(self, cfg):
         "Make this a CURVE server with the key pair in `cfg`. Raises: BadConnection"

@@ -1,8 +1,8 @@
 """The debugger: what debugpy answers, what we answer without it, and the files that cells seem to come from.
 
 Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter process; is handed `publish(type, content)` for events. Read
-`cell_name`, which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol, a session from `initialize` to `end`, what
-debugpy answers, what we answer; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it."""
+`cell_name`, which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol, a session from `initialize` to `disconnect`,
+what debugpy answers, what we answer; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it."""
 import atexit, json, linecache, os, re, reprlib, shutil, socket, sys, tempfile, threading, types
 from ast import literal_eval
 from concurrent.futures import Future
@@ -71,7 +71,12 @@ class Debugger:
         if cmd not in passed: raise Refused("unknown request")
         if cmd == "continue" and not self.stopped: return dict(allThreadsContinued=True)
         if cmd in (*stepping, "exceptionInfo") and args.get("threadId") not in self.stopped: raise Refused("the thread is not stopped")
-        return self.resume(cmd, args) if cmd in (*stepping, "continue") else self.ask(cmd, args)
+        if cmd not in (*stepping, "continue"): return self.ask(cmd, args)
+        before,self.stopped = self.stopped,frozenset()
+        try: return self.ask(cmd, args)
+        except Refused:
+            self.stopped = before
+            raise
 
     def ask(self, cmd, args): return taken(self.link.send(cmd, args))
 
@@ -83,7 +88,6 @@ class Debugger:
     def initialize(self, args):
         "Start a session; a client that went away without a word loses its own"
         self.disconnect({})
-        folder_made()
         if not self.addr:
             self.addr = listen(self.ip.history_manager)
             if not getattr(sys.modules["pydevd"], "PYDEVD_USE_SYS_MONITORING", False): self.ip.events.register("pre_execute", self.trace)
@@ -131,18 +135,15 @@ class Debugger:
         elif type(now).__module__.startswith("_pydevd"): sys.settrace(None)
 
     def disconnect(self, args):
-        "End the session, not the process"
+        "End the session, not the process; everything is as it was before"
         try: return self.ask("disconnect", dict(restart=False, terminateDebuggee=False)) if self.started else {}
-        finally: self.end()
-
-    def end(self):
-        "Everything as it was before the session"
-        link,self.link,self.stopped = self.link,None,frozenset()
-        if link:
-            link.close()
-            self.over = monotonic()
-        for o in (self.breakpoints, self.looks.refs, self.looks.slow): o.clear()
-        self.undo.close()
+        finally:
+            link,self.link,self.stopped = self.link,None,frozenset()
+            if link:
+                link.close()
+                self.over = monotonic()
+            for o in (self.breakpoints, self.looks.refs, self.looks.slow): o.clear()
+            self.undo.close()
 
     def interrupt(self):
         "Let stopped threads go on, into the KeyboardInterrupt that is raised in them; a DAP request would wait for an answer from just those"
@@ -163,13 +164,6 @@ class Debugger:
         self.publish("debug_event", dict(msg, seq=next(self.seq)))
 
     # -- what debugpy answers
-
-    def resume(self, cmd, args):
-        before,self.stopped = self.stopped,frozenset()
-        try: return self.ask(cmd, args)
-        except Refused:
-            self.stopped = before
-            raise
 
     def set_breakpoints(self, args):
         "Set them, and remember where debugpy put them; one without a path or a line would make it close the connection"
@@ -226,17 +220,18 @@ class Debugger:
     def dump_cell(self, args):
         "Write a cell to its file, unless the environment names a file that is not ours"
         path = cell_name(args["code"])
-        if path.startswith(folder_made()):
+        if path.startswith(folder):
+            os.makedirs(folder, 0o700, exist_ok=True)
+            if hasattr(os, "getuid") and os.lstat(folder[:-1]).st_uid != os.getuid(): raise Refused(f"{folder} belongs to another user")
             with open(path, "w", encoding="utf8", errors="surrogatepass", newline="") as f: f.write(args["code"])
         return dict(sourcePath=path)
 
     def modules(self, args):
         "Modules that come from Python files"
-        found,start,n = [],args.get("startModule") or 0,args.get("moduleCount") or None
-        for name,mod in list(sys.modules.items()):
-            origin = getattr(getattr(mod, "__spec__", None), "origin", None)
-            if isinstance(origin, str) and origin.endswith(".py"): found.append(dict(id=len(found), name=name, path=origin))
-        return dict(modules=found[start:][:n], totalModules=len(found))
+        start,n = args.get("startModule") or 0,args.get("moduleCount") or None
+        origins = [(name, getattr(getattr(mod, "__spec__", None), "origin", None)) for name,mod in list(sys.modules.items())]
+        found = [(name, path) for name,path in origins if isinstance(path, str) and path.endswith(".py")]
+        return dict(modules=[dict(id=i, name=name, path=path) for i,(name,path) in enumerate(found)][start:][:n], totalModules=len(found))
 
     def inspect(self, args):     return dict(variables=self.looks.top())
     def done(self, args):        "`attach` did it"
@@ -287,14 +282,7 @@ def tune(pydevd):
             for n in dummies-{*sys._current_frames()}: threading._active.pop(n, None)
             init(*args)
         cls.__init__ = forget
-    except AttributeError: pass  # or we have no fork
-
-
-def folder_made():
-    "The folder of cell files, ours alone. Raises: Refused"
-    os.makedirs(folder, 0o700, exist_ok=True)
-    if hasattr(os, "getuid") and os.lstat(folder[:-1]).st_uid != os.getuid(): raise Refused(f"{folder} belongs to another user")
-    return folder
+    except (AttributeError, KeyError): pass  # or we have no fork
 
 
 def aside(f, seconds):

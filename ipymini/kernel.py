@@ -221,6 +221,7 @@ class Kernel:
     def debug(self, sub, msg): return self.bridge.debugger.request(msg["content"])
 
     def create_subshell(self, sub, msg):
+        __import__("stack_data")  # for tracebacks; two threads that import it at once can find it half there
         from .subshell import Subshell
         id = os.urandom(16).hex()
         self.subs[id] = Subshell(self.serve_shell, id)
@@ -359,9 +360,8 @@ class Kernel:
 
     def interrupted(self):
         "Interrupt all but the main thread, which its signal handler does; the second time within 3 s tell where the cell is stuck"
-        frames = sys._current_frames()
         for sub in (*self.subs.values(), *self.gone):
-            if sub is not self.main: sub.interrupt(frames.get(sub.tid))
+            if sub is not self.main: sub.interrupt()
         self.stdin.answer(lambda q: not self.main or q.tid != self.main.tid, KeyboardInterrupt())
         if self.bridge and self.bridge.dap: self.bridge.dap.interrupt()
         msg = self.main.msg if self.main else None

@@ -20,6 +20,7 @@ class Subshell:
         self.loop.time = monotonic  # whatever a cell puts into `time`
         self.msg,self.runner,self.task,self.tid = None,None,None,None
         self.aborting,self.closing,self.asked,self.hits,self.since = False,False,0,0,0
+        self.lock = threading.Lock()
         self.doomed,self.ended = None,None  # the cell that an interrupt hit before it began; the last cell whose code has ended
 
     def start(self):
@@ -106,8 +107,17 @@ class Subshell:
             return res
         except asyncio.CancelledError: raise KeyboardInterrupt from None  # it cancelled itself
         finally:
-            self.task,self.ended = None,self.msg
+            try: self.leave()
+            except KeyboardInterrupt:  # `interrupt` injected it when the code was ending
+                self.leave()
+                raise
             if self.hits >= insistence: sys.settrace(None)
+
+    def leave(self):
+        "From now on `interrupt` leaves this thread alone"
+        with self.lock:
+            self.task,self.ended = None,self.msg
+            if self.id: inject(self.tid, None)
 
     @coroutine
     def drive(self, coro, cell=False):
@@ -133,18 +143,21 @@ class Subshell:
         for _ in range(asked): self.task.uncancel()
         return asked
 
-    def interrupt(self, frame):
-        """Raise KeyboardInterrupt in the user code of this subshell, of which `frame` is the innermost one
+    def interrupt(self, frame=None):
+        """Raise KeyboardInterrupt in the user code of this subshell: right here, in `frame`, when called by a signal handler on its thread
 
-        Raises it right here when called by a signal handler on the subshell's thread. Between cells it hits the next one that is queued, else nothing."""
-        mine = threading.get_ident() == self.tid
+        Between cells it hits the next one that is queued, else nothing."""
+        if threading.get_ident() == self.tid: return self.hit(frame, True)
+        with self.lock: self.hit(sys._current_frames().get(self.tid), False)
+
+    def hit(self, frame, mine):
         self.hits += 1
         waits = self.task and self.task is not True and not self.task.done()
         inside = frame is None or frame.f_code is not drive_code  # `drive` itself is never hit: the cell would be lost
         if inside and (below(frame, drive_code) or stray(frame, self.asked or not waits)):
             if self.hits >= insistence: insist(frame)
             if mine: raise KeyboardInterrupt
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.tid), ctypes.py_object(KeyboardInterrupt))
+            inject(self.tid, KeyboardInterrupt)
             rouse(frame)
         elif waits: self.cancel()
         else: self.doomed = next((o for o in (self.msg, *self.q) if getattr(o, "type", "") == "execute_request" and o is not self.ended), None)
@@ -158,6 +171,10 @@ drive_code,call_code = Subshell.drive.__code__,asyncio.Handle._run.__code__
 here = threading.local()  # sub: the subshell whose thread this is
 eager = dict(eager_start=True) if sys.version_info >= (3, 12) else {}
 insistence = 3  # interrupts of one cell, from which on it does not help to swallow them
+
+def inject(tid, exc):
+    "Have the thread `tid` raise `exc` at its next bytecode; None takes back what it has not raised yet"
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(tid), exc and ctypes.py_object(exc))
 
 def below(frame, code):
     "True if `frame` was called, however far up, by a frame of `code`"

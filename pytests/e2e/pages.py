@@ -171,7 +171,7 @@ class Book:
 
     def picture(self, name):
         pictures.mkdir(parents=True, exist_ok=True)
-        path = pictures/f"{re.sub(r'[^-\w]+', '-', name)}.png"
+        path = pictures/(re.sub(r"[^-\w]+", "-", name) + ".png")
         try: self.page.screenshot(path=path)
         except Exception as e: return f"no picture: {e}"
         return path
