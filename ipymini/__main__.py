@@ -59,6 +59,8 @@ def main(argv):
     if not file or not (os.path.dirname(file) or os.path.exists(file)):
         from . import install
         file = install.runtime_file(file or f"kernel-{os.getpid()}.json")
+    try: os.getcwd()
+    except OSError: os.chdir("/")  # IPython does not start in a folder that is gone
     gc.disable()  # until all is loaded: nothing of what is imported dies
     from . import kernel
     return kernel.main(file, opts)

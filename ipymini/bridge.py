@@ -34,7 +34,6 @@ class Bridge:
         self.app = IPKernelApp.instance(connection_file=file)
         self.app.configure(options)
         out.start(self.app.capture_fd_output)
-        self.manager = comms.bind(out.send, self)
         self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
         ip.booted,ip.loop_runner = True,asyncio.run  # for cells that a cell runs: %%capture, %run of a notebook
         ip.loop_runner_map["asyncio"] = ip.loop_runner,True
@@ -159,12 +158,12 @@ class Bridge:
         return dict(status="ok", history=list(rows))
 
     def comm_info(self, target):
-        found = {k: dict(target_name=o.target_name) for k,o in list(self.manager.comms.items()) if target in (None, "", o.target_name)}
+        found = {k: dict(target_name=o.target_name) for k,o in list(comms.manager().comms.items()) if target in (None, "", o.target_name)}
         return dict(status="ok", comms=found)
 
     async def comm(self, msg):
         "Hand a comm message to its comm; a callback's error is shown by the `comm` package's log, on stderr"
-        try: getattr(self.manager, msg.type)(None, msg.ids, msg)
+        try: getattr(comms.manager(), msg.type)(None, msg.ids, msg)
         except KeyboardInterrupt: self.ip.showtraceback()
 
     @property

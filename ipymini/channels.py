@@ -13,7 +13,8 @@ from zmq.backend import Socket
 
 from .wire import BadConnection, BadMessage, Duplicate, delim, encode, ports
 
-first_delay = .003     # seconds: a printed line is several writes, they go out as one message
+first_delay = .003     # seconds: a printed line is several writes, they go out as one message,
+line_delay = .008      # which an unfinished line may wait for
 gather_delay = .022    # seconds between two messages of one stream, and
 flushes = 5            # messages that `flush` may send in between, until a second has passed in silence: 50 in any second
 orderly = 1000         # changes from one stream to the other that keep their order at once, and half of them a second: readers take 1,000 messages a second
@@ -153,7 +154,7 @@ def register(ctx, wire, cfg):
     with ctx.socket(zmq.DEALER) as sock:
         sock.linger = 0
         try: sock.connect(url)
-        except zmq.ZMQError as e: raise BadConnection(f"cannot register at {url}: {e.strerror}") from None
+        except (zmq.ZMQError, UnicodeError) as e: raise BadConnection(f"cannot register at {url}: {getattr(e, 'strerror', e)}") from None
         sock.send_multipart([delim, wire.sign([content]), content])
         if not sock.poll(5000): raise BadConnection(f"cannot register at {url}: no acknowledgement within 5 s")
         frames = sock.recv_multipart()
@@ -313,7 +314,11 @@ class IOPub(Channel):
         self.awake = True
         return max(0, int((self.ripe()-monotonic())*1000)+1)
 
-    def ripe(self): return max(self.first+first_delay, self.sent.get(self.outq[0][0], 0)+gather_delay)
+    def ripe(self):
+        "When the text in front is to go out"
+        o = self.outq[-1]
+        unfinished = type(o) is tuple and o[2][-1:] != "\n" and monotonic() > self.first+first_delay
+        return max(self.first+(line_delay if unfinished else first_delay), self.sent.get(self.outq[0][0], 0)+gather_delay)
 
     def pump(self):
         "Send all up to the last message; text behind it waits until it is worth a message"

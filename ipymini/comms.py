@@ -1,15 +1,17 @@
-"Comms: the `comm` package, bound to `publish`"
-import comm
-from comm.base_comm import BaseComm, CommManager
+"Comms: the `comm` package, which is loaded when somebody needs it, bound to `publish`"
 
-def bind(publish, kernel):
-    "Give the `comm` package our comms; the manager that holds them"
+def manager():
+    "The one that holds all comms"
+    import comm
+    return comm.get_comm_manager()
+
+def bind(comm, publish, kernel):
+    "Give the module `comm` comms of ours, which have `kernel`: anywidget and the Output widget of ipywidgets look for it"
+    from comm.base_comm import BaseComm, CommManager
     class Comm(BaseComm):
         "A comm whose messages go out on iopub"
         def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
             publish(msg_type, dict(data={} if data is None else data, comm_id=self.comm_id, **keys), metadata=metadata, buffers=buffers or (), topic=self.topic)
 
-    Comm.kernel = kernel  # anywidget and the Output widget of ipywidgets look for it
-    manager = CommManager()
-    comm.create_comm,comm.get_comm_manager = Comm,lambda: manager
-    return manager
+    Comm.kernel,ours = kernel,CommManager()
+    comm.create_comm,comm.get_comm_manager = Comm,lambda: ours

@@ -1,11 +1,12 @@
 """What libraries look for under ipykernel's names: an object for `get_ipython().kernel`, modules that stand in for ipykernel's.
 
 Read `install` first, then the kernel's attributes, then the modules. A comment names who needs an entry; `pytests/libs` holds it with that library."""
-import asyncio, comm, inspect, linecache, os, re, signal, sys, threading
+import asyncio, inspect, linecache, os, re, signal, sys, threading
 from functools import cached_property, wraps
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
+from .comms import bind, manager
 from .debugger import folder
 from .magics import KernelMagics
 from .subshell import aside
@@ -16,14 +17,16 @@ version = 7,4,0  # the ipykernel whose names these are; ipywidgets wants 6.18 at
 def install(k):
     "Give the shell of the kernel `k` what libraries look for; takes less than 1 ms"
     ip,app = k.bridge.ip,k.bridge.app
-    ip.kernel = app.kernel = comm.create_comm.kernel = IPythonKernel.made = IPythonKernel(k)  # anywidget: a comm that has a kernel
+    ip.kernel = app.kernel = IPythonKernel.made = IPythonKernel(k)
     for o in (ip.display_pub, ip.displayhook): o.session,o.pub_socket = ip.kernel.session,k.iopub  # jupyter_client's execute_interactive in a cell
     ip.register_magics(KernelMagics)
     name = os.environ.get("JPY_SESSION_NAME")
     if name: ip.user_ns["__session__"] = ip.user_ns_hidden["__session__"] = name  # whoever asks for the path of the notebook
     type(k.bridge.out.stdout).__module__ = "ipykernel.iostream"  # click: keeps colours
     inspect.getfile = with_classes(inspect.getfile)
+    patches["comm"] = lambda comm: bind(comm, k.bridge.out.send, ip.kernel)
     sys.meta_path.insert(0, Patches)
+    for name in patches.keys() & sys.modules.keys(): patches[name](sys.modules[name])
     for mod,content in stand_ins(k, ip, app).items(): stand_in(f"ipykernel{mod}", content)
 
 class IPythonKernel:
@@ -31,7 +34,7 @@ class IPythonKernel:
     made = None
 
     def __init__(self, k):
-        self.k,self.bridge,self.shell,self.comm_manager = k,k.bridge,k.bridge.ip,k.bridge.manager  # pyviz_comms, jupysql
+        self.k,self.bridge,self.shell = k,k.bridge,k.bridge.ip
         self.parent,self.config,self.log = self.shell.parent,self.shell.config,self.shell.parent.log  # finders of the notebook's path
         self.session,self.iopub_socket = Session(k),k.iopub  # ipywidgets' Output
         self.shell_handlers,self.control_handlers = dict(k.on_the_shell),dict(k.on_the_control)  # for jupyter_ui_poll to change, not called
@@ -45,6 +48,7 @@ class IPythonKernel:
     @classmethod
     def instance(cls, *args, **kw): return cls.made
 
+    comm_manager    = property(lambda self: manager())  # pyviz_comms, jupysql
     execution_count = property(lambda self: self.shell.execution_count)
     _parent_ident   = property(lambda self: dict.fromkeys(("shell", "control"), getattr(parent.get(), "ids", [])))  # jupyter_ui_poll
     _parent_header  = property(lambda self: self.get_parent())  # ipywidgets 7
@@ -142,11 +146,16 @@ patches = {"pdb": let_interrupts_leave, "anyio._core._eventloop": let_anyio_nest
 
 def stand_ins(k, ip, app):
     "What is in our modules by their names, behind `ipykernel`"
-    Comm,Manager = comm.create_comm,type(k.bridge.manager)
+    def late_comms(name):
+        import comm
+        if name in ("Comm", "BaseComm"): return comm.create_comm
+        if name == "CommManager": return type(manager())
+        raise AttributeError(name)
+
     def get_connection_file(app=app): return app.connection_file
     connect = dict(get_connection_file=get_connection_file)  # ipynbname
     return {"": dict(connect, version_info=version, __version__=".".join(map(str, version)), __getattr__=elsewhere),  # ipywidgets, VS Code
-        ".comm": dict(Comm=Comm, CommManager=Manager), ".comm.comm": dict(Comm=Comm, BaseComm=Comm),  # bokeh, nbagg, pyviz_comms, panel, ipywidgets 7
+        ".comm": dict(__getattr__=late_comms), ".comm.comm": dict(__getattr__=late_comms),  # bokeh, nbagg, pyviz_comms, panel, ipywidgets 7
         ".zmqshell": dict(ZMQInteractiveShell=type(ip)), ".iostream": dict(OutStream=type(k.bridge.out.stdout)),  # tqdm.auto, loguru
         ".kernelapp": dict(IPKernelApp=type(app)), ".kernelbase": dict(Kernel=IPythonKernel), ".ipkernel": dict(IPythonKernel=IPythonKernel),
         ".compiler": dict(get_tmp_directory=lambda: os.path.dirname(folder)), ".connect": connect}  # ipytest's coverage

@@ -90,7 +90,8 @@ class Debugger:
         self.disconnect({})
         if not self.addr:
             self.addr = listen(self.ip.history_manager)
-            if not getattr(sys.modules["pydevd"], "PYDEVD_USE_SYS_MONITORING", False): self.ip.events.register("pre_execute", self.trace)
+            self.traces = not getattr(sys.modules["pydevd"], "PYDEVD_USE_SYS_MONITORING", False)
+            if self.traces: self.ip.events.register("pre_execute", self.trace)
         sleep(max(0, self.over+.1-monotonic()))  # a client that comes while the adapter sees another one off is the last that it ever accepts
         self.ready,self.threads,self.link = threading.Event(),set(),Link(self.addr, self.event)
         return self.ask("initialize", args)
@@ -123,6 +124,7 @@ class Debugger:
         self.change(ip, "showtraceback", showtraceback)
         self.change(pydevd, "TIMEOUT_SLOW", .02)  # how often a stopped thread looks whether it may go on
         if not os.environ.get("PYTHONBREAKPOINT"): self.change(sys, "breakpointhook", debugpy.breakpoint)
+        if self.traces: sys.modules["pydevd_tracing"].set_trace_to_threads(pydevd.get_global_debugger().trace_dispatch)  # `trace` may have ended it
 
     def change(self, o, name, new):
         self.undo.callback(setattr, o, name, getattr(o, name, None))

@@ -10,7 +10,6 @@ from IPython.core.error import UsageError
 pause = .02  # seconds between two turns
 turn = .01   # seconds after which a turn takes no further event
 
-
 def tk(name):
     "Serves all windows from an interpreter that has none: the first `Tk()` of the user's stays tkinter's default root"
     import tkinter
@@ -19,7 +18,6 @@ def tk(name):
         end = monotonic()+turn
         while event(tkinter._tkinter.DONT_WAIT) and monotonic() < end: pass
     return step
-
 
 def qt(name):
     "Serves the QApplication, made if there is none. Raises: RuntimeError where Qt would end the process"
@@ -35,7 +33,6 @@ def qt(name):
         QtCore.QCoreApplication.sendPostedEvents(None, 52)  # DeferredDelete, which processEvents leaves to a loop of Qt's own
     return step
 
-
 class Turns:
     "Calls the `step` of the toolkit `name` on `loop`, again and again until `stop`"
     def __init__(self, name, loop):
@@ -50,11 +47,9 @@ class Turns:
 
     def stop(self): self.timer.cancel()
 
-
 toolkits = dict(tk=tk, qt=qt, qt5=qt, qt6=qt)
 others = "none", "asyncio", "inline", "ipympl", "nbagg", "notebook", "webagg", "widget"  # they need no toolkit: our loop runs, and is asyncio's
 enabled = []  # the one toolkit that has turns
-
 
 def enable(gui, loop):
     "Give the toolkit `gui` its turns on `loop`; None, or a name that stands for no toolkit, ends them. Raises: UsageError, RuntimeError, ImportError"

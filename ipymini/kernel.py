@@ -94,6 +94,7 @@ class Kernel:
         msg,slow = msg if isinstance(msg, tuple) else (msg, None)
         await self.serve(self.shell, sub, msg)
         if slow or sub.msg and sub.msg is not msg and sub is not self.side: self.still_busy(slow or sub)
+        elif sub is not self.main and msg.type.startswith("comm_"): self.still_busy(self.main)
 
     async def serve(self, ch, sub, msg):
         "Run the handler for `msg` and send the content it returns on `ch`"
@@ -179,10 +180,14 @@ class Kernel:
         return self.bridge.inspect(c["code"], whole(c, "cursor_pos"), whole(c, "detail_level") or 0, tuple(c.get("omit_sections") or ()))
 
     def is_complete(self, sub, msg): return self.bridge.is_complete(need(msg["content"], code=str)["code"])
-
-    def history(self, sub, msg): return self.bridge.history(msg["content"].get("hist_access_type"), msg["content"])
-
-    def comm_info(self, sub, msg): return self.bridge.comm_info(msg["content"].get("target_name"))
+    def history(self, sub, msg):     return self.bridge.history(msg["content"].get("hist_access_type"), msg["content"])
+    def comm_info(self, sub, msg):   return self.bridge.comm_info(msg["content"].get("target_name"))
+    def kernel_info(self, sub, msg): return info
+    def connect(self, sub, msg):     return dict({p: self.cfg[p] for p in ports}, status="ok")
+    def usage(self, sub, msg):       return dict(system.usage(), status="ok")
+    def debug(self, sub, msg):       return self.bridge.debugger.request(msg["content"])
+    def refuse(self, sub, msg):      raise ValueError("execute_request belongs on the shell channel; nothing was run")
+    def list_subshell(self, sub, msg): return dict(status="ok", subshell_id=[id for id in list(self.subs) if id])
 
     def comm(self, sub, msg):
         need(msg["content"], comm_id=str)
@@ -195,10 +200,6 @@ class Kernel:
         except RuntimeError: sub.context.copy().run(callback)  # a cell that waits in `wait_until` is in it
         else: sub.context.run(callback)
         self.bridge.out.drain()
-
-    def kernel_info(self, sub, msg): return info
-
-    def connect(self, sub, msg): return dict({p: self.cfg[p] for p in ports}, status="ok")
 
     def interrupt(self, sub, msg):
         self.landed.acquire(blocking=False)
@@ -213,12 +214,6 @@ class Kernel:
         self.status,self.delay = 0,delay
         self.publish("shutdown_reply", res)
         return res
-
-    def usage(self, sub, msg): return dict(system.usage(), status="ok")
-
-    def refuse(self, sub, msg): raise ValueError("execute_request belongs on the shell channel; nothing was run")
-
-    def debug(self, sub, msg): return self.bridge.debugger.request(msg["content"])
 
     def create_subshell(self, sub, msg):
         __import__("stack_data")  # for tracebacks; two threads that import it at once can find it half there
@@ -239,8 +234,6 @@ class Kernel:
         for o in list(gone.q):
             if not callable(o) and gone.steal(o): now(self.serve(self.shell, None, o))
         return dict(status="ok")
-
-    def list_subshell(self, sub, msg): return dict(status="ok", subshell_id=[id for id in list(self.subs) if id])
 
     shared = dict(kernel_info_request=kernel_info, complete_request=complete, inspect_request=inspect, is_complete_request=is_complete,
         history_request=history, comm_info_request=comm_info, connect_request=connect, interrupt_request=interrupt, shutdown_request=shutdown)
@@ -315,8 +308,8 @@ class Kernel:
         from . import compat
         from .bridge import Bridge
         from .output import Output
-        if not sys.flags.safe_path: sys.path.insert(0, "")
         self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent, adopt), self.options, self.file, self.main.loop)
+        if not sys.flags.safe_path: sys.path.insert(0, "")
         compat.install(self)
         self.bridge.boot()
         gc.freeze()

@@ -39,7 +39,6 @@ class Output:
         if self.capture: self.capture.drain()
 
     def input(self, prompt=""): return self.question(str(prompt), False)
-
     def getpass(self, prompt="Password: ", stream=None, *, echo_char=None): return self.question(str(prompt), True)
 
     def question(self, prompt, password):
@@ -164,10 +163,8 @@ class Bytes(io.RawIOBase):
         return len(b)
 
     def writable(self): return True
-
-    def flush(self): self.stream.flush()
-
-    def fileno(self): return self.stream.fileno()
+    def flush(self):    self.stream.flush()
+    def fileno(self):   return self.stream.fileno()
 
 class DisplayHook(Hooked, displayhook.DisplayHook):
     "execute_result; whatever depends on the cell comes from the request, as cells of subshells overlap"

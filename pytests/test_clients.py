@@ -165,7 +165,7 @@ def execute(env, tmp_path, monkeypatch):
     for k,v in env.items(): monkeypatch.setenv(k, v)
     def inner(*cells, **kw):
         nb = nbformat.read(notebook(tmp_path/"a.ipynb", *cells), 4)
-        nbclient.NotebookClient(nb, timeout=30, resources=dict(metadata=dict(path=str(tmp_path))), **kw).execute()
+        nbclient.NotebookClient(nb, timeout=30, coalesce_streams=True, resources=dict(metadata=dict(path=str(tmp_path))), **kw).execute()
         return outputs(nb)
     return inner
 

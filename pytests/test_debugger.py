@@ -473,7 +473,11 @@ def adapters():
 
 # -- where it stops
 
-def test_a_cell_that_runs_already(kc, idle):
+@pytest.mark.parametrize("before", [False, True], ids=["no session yet", "after a session"])
+def test_a_cell_that_runs_already(kc, idle, before):
+    if before:
+        idle.start()
+        idle.ok("disconnect")
     id = kc.cell(gate)
     kc.wait(id, until=lambda r: r.stdout)
     idle.start()

@@ -14,7 +14,7 @@ import size
 # module: rooms of ours it may import, libraries it may import
 rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel install", ""),
     kernel=("__init__ wire channels system subshell bridge output compat install", ""), bridge=("output comms debugger compat magics gui", "IPython traitlets"),
-    channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("debugger wire magics subshell", "comm tornado"),
+    channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell", "comm tornado"),
     debugger=("", "debugpy _pydevd_bundle IPython"), magics=("", "IPython"), gui=("", "IPython"), install=("", "jupyter_client jupyter_core"))
 
 files = {f.stem:f for f in size.files()}

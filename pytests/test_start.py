@@ -75,7 +75,7 @@ def test_standard_library_before_the_first_reply(loaded):
 
 def test_libraries_before_the_first_execute_reply(loaded):
     "`ipykernel` is our stub; jedi, debugpy, jupyter_client, matplotlib, tornado and friends come when they are needed"
-    assert libraries(loaded, "ran") <= {"IPython", "traitlets", "pygments", "comm", "ipykernel"}
+    assert libraries(loaded, "ran") <= {"IPython", "traitlets", "pygments", "ipykernel"}
 
 # of the standard library and IPython, what is large and not needed for a first cell
 @pytest.mark.parametrize("name", "unittest pydoc doctest http.client email ctypes.util multiprocessing xml pdb zmq.asyncio zmq.eventloop "

@@ -75,7 +75,7 @@ def browser():
     expect.set_options(timeout=20_000)
     with sync_playwright() as p:
         b = p.chromium.launch(executable_path=exe, args=[f"--{o}" for o in flags])
-        yield b
+        yield b.new_context(viewport=dict(width=1280, height=900))  # one for all pages: they share what they have loaded
         b.close()
 
 @pytest.fixture(scope="module")

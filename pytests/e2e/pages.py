@@ -9,7 +9,7 @@ except ImportError: pass  # then there is no browser, and nothing here is used
 
 pictures = Path(os.environ.get("IPYMINI_PICTURES", root/".venvs/pictures"))
 # what frontends themselves say, about neither the kernel nor its messages
-noise = re.compile("Canceled future for|favicon|ResizeObserver loop|Failed to load resource|shared module is not a function|reading 'schema'")
+noise = re.compile("Canceled future for|favicon|ResizeObserver loop|Failed to load resource|shared module is not a function|reading 'schema'|Command '.*' not registered")
 
 def setting(env, name, **kw):
     "Set what JupyterLab's settings file `name` has"
@@ -54,9 +54,10 @@ class Book:
     opened = []
 
     def __init__(self, browser, server, url, title=None):
-        self.server,self.expect,self.errors = server,expect,[]
-        self.page = browser.new_context(viewport=dict(width=1280, height=900)).new_page()
+        self.server,self.expect,self.errors,self.frames = server,expect,[],[]
+        self.page = browser.new_page()
         self.page.set_default_timeout(20_000)
+        self.page.on("websocket", lambda ws: ws.on("framereceived", lambda o: self.frames.append(o if isinstance(o, bytes) else o.encode())))
         self.opened.append(self)
         self.page.on("console", lambda m: m.type == "error" and self.heard(m.text))
         self.page.on("pageerror", lambda e: self.heard(str(e)))
@@ -110,6 +111,21 @@ class Book:
         return cell
 
     def shows(self, cell, text): self.expect(self.out(cell).filter(has_text=text).first).to_be_visible()
+    def idles(self, type):
+        "How often the page has been told that a request of this `type` is done"
+        return sum(b'"msg_type":"status"' in o and f'"msg_type":"{type}"'.encode() in o and b'"idle"' in o for o in self.frames)
+
+    def see(self, cond, what):
+        "Wait for `cond()`, while the page goes on"
+        def look():
+            self.page.wait_for_timeout(20)
+            return cond()
+        return until(look, what)
+
+    def drawn(self):
+        "Wait until the page has drawn what it has received"
+        self.page.evaluate("new Promise(r => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(r), 50)))")
+
     def comes(self, what, timeout):
         "Whether the locator `what` is seen within `timeout` seconds"
         try: what.wait_for(timeout=timeout*1000)
@@ -178,7 +194,7 @@ class Book:
 
     def close(self):
         if self in self.opened: self.opened.remove(self)
-        self.page.context.close()
+        self.page.close()
 
 def write_book(path, kernel, *cells):
     "A notebook file of `cells`, or of one empty cell"

@@ -322,9 +322,11 @@ def test_status_is_busy_after_a_button_while_a_cell_runs(open_book):
     book = open_book()
     cell = book.run(clicks, 60)
     long = book.running(book.start("import time\nprint('on')\nwhile True: time.sleep(.01)"), "on")
-    for i in 1, 2:
-        cell.locator("button.jupyter-button").click()
-        hits(book, cell, i)
+    n = book.idles("comm_msg")
+    cell.locator("button.jupyter-button").click()
+    hits(book, cell, 1)
+    book.see(lambda: book.idles("comm_msg") > n, "the end of the click")
+    book.drawn()
     busy_until_interrupted(book, long)
 
 # -- debugger
@@ -332,7 +334,7 @@ def test_status_is_busy_after_a_button_while_a_cell_runs(open_book):
 def test_debugger_by_click(open_book):
     book = open_book("def add(a, b):\n    c = a + b\n    d = c * 2\n    return d\n\nx = add(1, 2)\nprint('x is', x)")
     page,cell = book.page,book.cell(0)
-    book.click("debugger-icon")
+    page.locator("[data-jp-item-name=debugger-icon] [title='Enable Debugger']").click()
     book.expect(cell.locator(".cm-gutter.cm-breakpoint-gutter")).to_be_visible()
     cell.locator(".cm-gutter.cm-breakpoint-gutter .cm-gutterElement").nth(2).click()
     book.expect(cell.locator(".cm-breakpoint-icon:visible")).to_have_count(1)
@@ -341,9 +343,12 @@ def test_debugger_by_click(open_book):
     frames = page.locator(".jp-DebuggerCallstackFrame")
     book.expect(frames.first).to_contain_text("add")
     variables = page.locator(".jp-DebuggerVariables-body:visible")
-    book.expect(variables).to_contain_text("a")
+    where = page.locator(".jp-DebuggerEditor-highlight")
+    book.expect(where).to_have_text("    c = a + b")
+    for o in ("a: 1", "b: 2"): book.expect(variables).to_contain_text(o)
     page.locator("[data-command='debugger:next']").click()
-    book.expect(frames.first).to_contain_text("add")
+    book.expect(where).to_have_text("    d = c * 2")
+    book.expect(variables).to_contain_text("c: 3")
     page.locator("[data-command='debugger:continue']").click()
     book.done(cell)
     assert book.text(cell) == "x is 6"

@@ -12,6 +12,7 @@ def test_new_notebook_from_the_menu(open_page, title):
     book.page.locator(".lm-Menu-itemLabel", has_text=re.compile("^New$")).hover()
     with book.page.context.expect_page() as new:
         book.page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Notebook$")).click()
+    book.page.close()
     book.page = new.value
     book.page.set_default_timeout(20_000)
     book.dialog.locator("select").select_option(label=title)

@@ -3,10 +3,16 @@ import pytest, re
 
 pytestmark = pytest.mark.libs
 
+@pytest.fixture(scope="module")
+def kc(fresh):
+    kc = fresh()
+    kc.run("import multiprocessing as mp\ndef f(x): return x*x")
+    return kc
+
 # -- elsewhere
 
 def test_fork_pool_runs_functions_of_cells(kc):
-    r = kc.run("import multiprocessing as mp\ndef f(x): return x*x\nwith mp.get_context('fork').Pool(2) as p: res = p.map(f, [1, 2, 3])\nres", timeout=60)
+    r = kc.run("with mp.get_context('fork').Pool(2) as p: res = p.map(f, [1, 2, 3])\nres", timeout=60)
     assert r.result == "[1, 4, 9]", r
 
 def test_fork_pool_prints_into_the_cell(kc):
@@ -61,10 +67,10 @@ def test_numba_caches_functions_of_cells_for_the_next_kernel(fresh, tmp_path):
     results = [fresh(NUMBA_CACHE_DIR="", XDG_CACHE_HOME=str(tmp_path)).run(code, timeout=90).result for _ in range(2)]
     assert results == ["(3, 0)", "(3, 1)"]
 
-def test_numba_prints_into_the_cell(kc): assert kc.run("@numba.njit\ndef say(): print('from C')\nsay()", timeout=60).stdout == "from C\n"
+def test_numba_prints_into_the_cell(kc): assert kc.run("import numba\n@numba.njit\ndef say(): print('from C')\nsay()", timeout=60).stdout == "from C\n"
 
 def test_numba_runs_in_parallel(kc):
-    r = kc.run("@numba.njit(parallel=True)\ndef total(n):\n    t = 0\n    for i in numba.prange(n): t += i\n    return t\ntotal(10)", timeout=90)
+    r = kc.run("import numba\n@numba.njit(parallel=True)\ndef total(n):\n    t = 0\n    for i in numba.prange(n): t += i\n    return t\ntotal(10)", timeout=90)
     assert r.result == "45", r
 
 # -- source
@@ -111,6 +117,7 @@ def test_pyinstrument_shows_its_report(kc):
 
 @pytest.mark.only_ipymini("this event loop is already running")
 def test_pyinstrument_measures_an_awaiting_cell(kc):
+    kc.run("%load_ext pyinstrument", timeout=60)
     r = kc.run("%%pyinstrument\nimport asyncio\nawait asyncio.sleep(.05)", timeout=60)
     assert r.status == "ok" and not r.error, r
 

@@ -105,12 +105,13 @@ def test_folium_shows_a_map(kc): assert shown(kc.run("import folium\nfolium.Map(
 def bokeh(fresh):
     kc = fresh()
     kc.first = kc.run("from bokeh.io import output_notebook, show, push_notebook\nfrom bokeh.plotting import figure\noutput_notebook()", timeout=60)
+    kc.run("p = figure(width=200, height=200)\nl = p.line([1, 2], [1, 2])")
     return kc
 
 def test_bokeh_loads(bokeh): assert any("application/vnd.bokehjs_load.v0+json" in o for o in shown(bokeh.first))
 
 def test_bokeh_shows_a_plot(bokeh):
-    r = bokeh.run("p = figure(width=200, height=200)\nl = p.line([1, 2], [1, 2])\nshow(p)")
+    r = bokeh.run("show(p)")
     assert any("application/vnd.bokehjs_exec.v0+json" in o for o in shown(r))
 
 def test_bokeh_changes_a_plot_that_is_shown(bokeh):

@@ -27,7 +27,7 @@ def test_tqdm_gathers_coroutines(kc):
     assert r.result == "[0, 1, 2]" and "100%" in r.stderr
 
 def test_tqdm_follows_a_thread_pool(kc):
-    r = kc.run("from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as p: print(list(tqdm(p.map(abs, [-1, -2]), total=2)))")
+    r = kc.run("from tqdm.auto import tqdm\nfrom concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as p: print(list(tqdm(p.map(abs, [-1, -2]), total=2)))")
     assert r.stdout == "[1, 2]\n"
 
 def test_rich_prints_html(kc):

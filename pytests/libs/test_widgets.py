@@ -23,6 +23,7 @@ def event(kc, id, wait=True, **content):
 def kc(fresh):
     kc = fresh()
     kc.first = kc.run("import ipywidgets as w\nfrom ipywidgets import interact\ns = w.IntSlider()\ns", timeout=60)
+    kc.run("out = w.Output()")
     return kc
 
 def test_a_widget_is_shown(kc): assert shown(kc.first) == [sorted([view, "text/plain"])]
@@ -69,7 +70,7 @@ def test_interact_shows_widgets_and_the_first_result(kc):
 
 def test_output_captures(kc):
     "The frontend moves what has this parent into the widget while `msg_id` is set"
-    r = kc.run("out = w.Output()\nwith out:\n    print('inside')")
+    r = kc.run("with out:\n    print('inside')")
     sets = [m["content"]["data"]["state"] for m in r.msgs if m["msg_type"] == "comm_msg"]
     msg_id = r.id
     assert sets == [dict(msg_id=msg_id), dict(msg_id="")], sets
@@ -108,6 +109,7 @@ def test_binary_state_travels_as_buffers(kc):
     assert bytes(m["buffers"][0]) == b"\x00\xff\x10" and m["content"]["data"]["buffer_paths"] == [["value"]]
 
 def test_binary_state_comes_back(kc):
+    kc.run("i = w.Image(value=b'', format='png')")
     msg = dict(comm_id=comm_id(kc, "i"), data=dict(method="update", state={}, buffer_paths=[["value"]]))
     kc.request("comm_msg", msg, buffers=[b"\x01\x02"])
     assert kc.run("bytes(i.value)").result == r"b'\x01\x02'"
@@ -124,7 +126,7 @@ def test_an_awaiting_cell_hears_of_widgets(kc, kernel):
     assert kc.wait(cell).stdout == "got 5\n"
 
 def test_wait_until_hears_of_widgets(kc, kernel):
-    if kernel == "ipykernel": pytest.skip("ours")
+    if kernel == "ipykernel": pytest.skip("wait_until is ours")
     id = comm_id(kc, "s")
     cell = kc.cell("s.value = 0\nfrom ipymini import wait_until\nprint('go', flush=True)\nwait_until(lambda: s.value == 5, timeout=10), s.value")
     kc.wait(cell, reply=False, until=lambda r: r.stdout)
