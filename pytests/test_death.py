@@ -1,4 +1,4 @@
-"""The letter of the dead: the first cell of the next kernel on a connection file says what ended the one before it, once; a kernel that ends well leaves none"""
+"The letter of the dead: the first cell of the next kernel on a connection file says what ended the one before it, once; a kernel that ends well leaves none"
 import os, signal, stat
 import pytest
 

@@ -1,4 +1,4 @@
-"""Faults around the kernel: its home, disk, history, cwd, locale, limits, clock, launcher, and modules beside the notebook. It starts, runs cells and ends all the same"""
+"Faults around the kernel: its home, disk, history, cwd, locale, limits, clock, launcher, and modules beside the notebook. It starts, runs cells and ends all the same"
 import os, resource, shutil, signal, sqlite3, subprocess, sys, time
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,7 +157,8 @@ def test_a_cwd_that_is_read_only(own):
     kc = own(cwd="/proc")
     assert works(kc) and ends(kc)
 
-locales = [dict(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"), dict(LC_ALL="POSIX"), dict(LC_ALL="xx_XX.nosuch", LANG="xx"), dict(PYTHONIOENCODING="ascii:strict", LC_ALL="C", PYTHONUTF8="0"), dict(LC_ALL="en_US.ISO-8859-1", PYTHONUTF8="0")]
+locales = [dict(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"), dict(LC_ALL="POSIX"), dict(LC_ALL="xx_XX.nosuch", LANG="xx"), dict(PYTHONIOENCODING="ascii:strict", LC_ALL="C", PYTHONUTF8="0"),
+    dict(LC_ALL="en_US.ISO-8859-1", PYTHONUTF8="0")]
 @pytest.mark.parametrize("env", locales, ids=str)
 def test_a_locale_without_utf8(own, env):
     kc = own(env=env)
@@ -197,8 +198,9 @@ def test_modules_beside_the_notebook_are_not_ours(own, tmp_path):
 
 # -- limits, clock, sleep
 
-@pytest.mark.parametrize("what, n", [(resource.RLIMIT_NOFILE, 64), (resource.RLIMIT_AS, 1_000_000_000), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_MEMLOCK, 0), (resource.RLIMIT_STACK, 1_000_000), (resource.RLIMIT_FSIZE, 1_000_000)],
-    ids=["64 files", "1 GB", "core", "memlock", "stack", "file size"])
+limits = [(resource.RLIMIT_NOFILE, 64), (resource.RLIMIT_AS, 1_000_000_000), (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_MEMLOCK, 0), (resource.RLIMIT_STACK, 1_000_000), (resource.RLIMIT_FSIZE, 1_000_000)]
+@pytest.mark.parametrize("what, n", limits, ids=["64 files", "1 GB", "core", "memlock", "stack", "file size"])
 def test_limits(own, what, n):
     kc = own(preexec_fn=lambda: resource.setrlimit(what, (n, n)))
     assert works(kc) and ends(kc)

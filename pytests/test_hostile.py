@@ -1,7 +1,7 @@
 """Whatever arrives on a socket: junk, floods, wrong types, messages that nobody signed. The kernel lives on and serves the next request
 
 One kernel for most; `fine(kc)` asks it on every channel, for us and for a second client. Below the messages: connection files, which nobody signs either."""
-import hmac, json, os, re, resource, socket, threading, time, zmq
+import hmac, json, os, re, resource, socket, threading, zmq
 from itertools import count
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
@@ -123,10 +123,9 @@ def test_200_clients_at_once(kc):
 
 def test_more_connections_than_descriptors(own):
     "Those that find no room wait; when the others have gone, they are served"
-    import psutil
     kc = own()
     kc.run("1")
-    psutil.Process(kc.proc.pid).rlimit(psutil.RLIMIT_NOFILE, (fds(kc)+20, fds(kc)+20))
+    resource.prlimit(kc.proc.pid, resource.RLIMIT_NOFILE, (fds(kc)+20, fds(kc)+20))
     socks = [plug(kc, ch) for ch in channels for _ in range(40)]
     assert kc.run("6*7").result == "42"
     for s in socks: s.close()
@@ -180,13 +179,13 @@ def test_any_number_of_identities(kc, n):
         assert sock.recv_multipart()[:n] == names
     assert fine(kc)
 
-def test_1000_buffers(kc):
-    assert kc.wait(send(kc, "shell", "execute_request", dict(code="6*7"), buffers=[b"x"]*1000)).result == "42"
+def test_1000_buffers(kc): assert kc.wait(send(kc, "shell", "execute_request", dict(code="6*7"), buffers=[b"x"]*1000)).result == "42"
 
 # -- code that nobody signed, or that was sent before
 
 hack = dict(code="hacked = 1; import os; os.environ['HACKED'] = '1'", silent=False)
-forged = dict(unsigned=lambda f: [f[0], b"", *f[2:]], cut=lambda f: [f[0], f[1][:-1], *f[2:]], longer=lambda f: [f[0], f[1]+b"0", *f[2:]], upper=lambda f: [f[0], f[1].upper(), *f[2:]], raw=lambda f: [f[0], bytes.fromhex(f[1].decode()), *f[2:]],
+forged = dict(unsigned=lambda f: [f[0], b"", *f[2:]], cut=lambda f: [f[0], f[1][:-1], *f[2:]], longer=lambda f: [f[0], f[1]+b"0", *f[2:]],
+    upper=lambda f: [f[0], f[1].upper(), *f[2:]], raw=lambda f: [f[0], bytes.fromhex(f[1].decode()), *f[2:]],
     twice=lambda f: [f[0], f[1], f[1], *f[2:]], moved=lambda f: [f[0], f[1], b"", b"".join(f[2:4]), *f[4:]], in_buffers=lambda f: [f[0], b"", b"{}", b"{}", b"{}", b"{}", *f])
 
 @pytest.mark.parametrize("channel", ["shell", "control", "stdin", "iopub"])
@@ -242,9 +241,11 @@ sane = dict(code=st.sampled_from(["", "1", "len", "("]), hist_access_type=st.sam
 
 def contents(type): return st.fixed_dictionaries({}, optional={k: values | sane.get(k, st.nothing()) for k in fields[type].split()})
 
+headers = st.fixed_dictionaries({}, optional=dict(session=values, username=values, date=values, version=values, subshell_id=st.none() | values))
+
 def odd(kc, type, channel="shell"):
     "Every request gets busy, an ok or an error, and idle, whatever is in its fields"
-    @given(contents(type), st.fixed_dictionaries({}, optional=dict(session=values, username=values, date=values, version=values, subshell_id=st.none() | values)), st.dictionaries(surrogates, values, max_size=2),
+    @given(contents(type), headers, st.dictionaries(surrogates, values, max_size=2),
         st.dictionaries(st.sampled_from(["msg_id", "msg_type", "cellId", "tags"]), values, max_size=2), st.lists(st.binary(max_size=9), max_size=3))
     @settings(fuzz, max_examples=40)
     def run(content, header, parent, metadata, buffers):

@@ -4,7 +4,7 @@
 A simulated hour is 100 cells of mixed work, with completions, comms, subshells, interrupts, errors, clients that come and go. Before that the kernel is
 restarted, and no file, process, thread or port may be left. Needs the environment of tools/test, or psutil, jupyter_client and ipymini."""
 
-import argparse, glob, os, random, socket, sys, tempfile, threading, time
+import argparse, glob, os, random, subprocess, sys, tempfile, time
 from pathlib import Path
 from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent/"pytests"))
@@ -45,7 +45,8 @@ def prompt(kc):
     kc.wait(id)
 
 beside = [subshell, interrupt, visit, junk, prompt, lambda kc: kc.request("complete_request", dict(code="import o")), lambda kc: kc.request("inspect_request", dict(code="len", cursor_pos=2)),
-    lambda kc: kc.request("history_request", dict(hist_access_type="tail", n=10)), lambda kc: kc.request("usage_request", channel="control"), lambda kc: kc.request("comm_open", dict(comm_id=os.urandom(4).hex(), target_name="nosuch", data={}))]
+    lambda kc: kc.request("history_request", dict(hist_access_type="tail", n=10)), lambda kc: kc.request("usage_request", channel="control"),
+    lambda kc: kc.request("comm_open", dict(comm_id=os.urandom(4).hex(), target_name="nosuch", data={}))]
 
 def forget(kc):
     "What the client remembers of results"
@@ -69,7 +70,7 @@ def sizes(p): return p.memory_full_info().uss/1e6, p.num_fds(), p.num_threads(),
 
 def live(hours):
     "Run `hours`; what grew"
-    kc,rows = start(),[]
+    kc,rows = start(stderr=subprocess.DEVNULL),[]  # which junk is dropped
     p = psutil.Process(kc.proc.pid)
     print(f"{'hour':>5} {'cells':>7} {'MB':>7} {'fds':>5} {'threads':>8} {'children':>9} {'ms a cell':>10}")
     for h in range(hours+1):
@@ -89,7 +90,7 @@ def restart(n):
     kc = start()
     file,first = kc.file,None
     for i in range(n):
-        kc.run("import subprocess; p = subprocess.Popen(['sleep', '600']); print(1); def_ = 1")
+        kc.run("import subprocess; p = subprocess.Popen(['sleep', '600'])")
         group = kc.proc.pid
         kc.request("shutdown_request", dict(restart=True), "control")
         kc.proc.wait(10)

@@ -1,7 +1,6 @@
 "Notebook 7 in Chromium: what it does not share with JupyterLab, and the path of a cell once"
 
-import re
-import pytest
+import pytest, re
 
 pytestmark = pytest.mark.e2e
 url = "notebooks/{}"
@@ -10,8 +9,8 @@ def test_new_notebook_from_the_menu(open_page, title):
     book = open_page("tree")
     book.page.locator(".lm-MenuBar-item", has_text=re.compile("^File$")).click()
     book.page.locator(".lm-Menu-itemLabel", has_text=re.compile("^New$")).hover()
-    with book.page.context.expect_page() as new:
-        book.page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Notebook$")).click()
+    item = book.page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Notebook$"))
+    with book.page.context.expect_page() as new: item.click()
     book.page.close()
     book.page = new.value
     book.page.set_default_timeout(20_000)

@@ -1,6 +1,6 @@
 "jupyter console in a terminal (tmux) and qtconsole in a window that nobody sees, as a person uses them"
 
-import os, re, shlex, shutil, signal, subprocess, sys
+import importlib, os, re, shlex, shutil, subprocess, sys
 from helpers import until
 import pytest
 
@@ -27,12 +27,11 @@ class Terminal:
         self.key("Enter")
         for o in shown: self.shows(o)
 
-    def shows(self, pattern): until(lambda: re.search(pattern, self.text, re.M), f"{pattern!r} in the terminal, which shows {LazyText(self)}", 30)
-    def close(self): self.tmux("kill-server")
+    def shows(self, pattern):
+        try: until(lambda: re.search(pattern, self.text, re.M), f"{pattern!r} in the terminal", 30)
+        except TimeoutError as e: raise TimeoutError(f"{e}, which shows {self.text.strip()}") from None
 
-class LazyText:
-    def __init__(self, terminal): self.terminal = terminal
-    def __format__(self, spec): return self.terminal.text.strip()
+    def close(self): self.tmux("kill-server")
 
 @pytest.fixture(scope="module")
 def console(kernel, env, tmp_path_factory):
@@ -124,7 +123,7 @@ def window(kernel, env):
     "The window; Jupyter's variables are the test's own while it is there"
     mp = pytest.MonkeyPatch()
     for k,v in {**env, "QT_QPA_PLATFORM": "offscreen", "QT_API": "pyside6"}.items(): mp.setenv(k, v)
-    try: from qtpy import QtTest, QtWidgets
+    try: importlib.import_module("qtpy.QtTest"), importlib.import_module("qtpy.QtWidgets")
     except Exception as e: pytest.skip(f"NOT TESTED: no Qt, see the extra `e2e`; on Debian: apt-get install libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3: {e}")
     w = Window(kernel)
     w.ready()
