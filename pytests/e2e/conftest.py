@@ -11,7 +11,8 @@ try: from playwright.sync_api import expect, sync_playwright
 except ImportError: sync_playwright = None
 
 flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update disable-sync".split()
-quiet = {"apputils-extension/notification": dict(fetchNews="false", checkForUpdates=False)}
+quiet = {"apputils-extension/notification": dict(fetchNews="false", checkForUpdates=False),
+    "completer-extension/manager": dict(providerTimeout=20_000)}  # a second by default: jedi's first answer on a busy machine takes longer
 
 # faults of ours that we know of: what names the test, and why it fails
 known = {"test_run_all_stops_at_an_error": "an aborted reply has an execution count, which frontends write beside a cell that never ran"}

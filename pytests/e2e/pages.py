@@ -4,7 +4,7 @@ import importlib.util, json, os, re, socket, subprocess, sys, urllib.request
 from helpers import root, until
 from pathlib import Path
 import pytest
-try: from playwright.sync_api import TimeoutError as TooLate, expect
+try: from playwright.sync_api import expect
 except ImportError: pass  # then there is no browser, and nothing here is used
 
 pictures = Path(os.environ.get("IPYMINI_PICTURES", root/".venvs/pictures"))
@@ -126,12 +126,6 @@ class Book:
         "Wait until the page has drawn what it has received"
         self.page.evaluate("new Promise(r => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(r), 50)))")
 
-    def comes(self, what, timeout):
-        "Whether the locator `what` is seen within `timeout` seconds"
-        try: what.wait_for(timeout=timeout*1000)
-        except TooLate: return False
-        return True
-
     def state(self, state, timeout=20): self.expect(self.sign).to_have_attribute("data-status", state, timeout=timeout*1000)
     def bar(self, state): self.expect(self.page.locator(".jp-StatusBar-TextItem, .jp-StatusBar-Widget", has_text=f"| {state}").first).to_be_visible()
 
@@ -152,13 +146,10 @@ class Book:
         self.expect(self.dialog).to_have_count(0)
 
     def complete(self, text):
-        "Type `text` into the last cell, press Tab; the names offered. JupyterLab waits for a second, jedi's first answer may take longer: then Tab once more"
+        "Type `text` into the last cell, press Tab; the names offered"
         self.expect(self.type(text).locator(".jp-mod-completer-enabled")).to_be_visible()
-        box = self.page.locator(".jp-Completer")
-        for _ in range(5):
-            self.key("Tab")
-            if self.comes(box, 2.5): break
-        self.expect(box).to_be_visible()
+        self.key("Tab")
+        self.expect(self.page.locator(".jp-Completer")).to_be_visible()
         return self.page.locator(".jp-Completer-match").all_inner_texts()
 
     def tooltip(self, text):
