@@ -13,7 +13,7 @@ from IPython.core.shellapp import InteractiveShellApp
 from traitlets import Any, Bool, Unicode, default
 
 from . import comms
-from .debugger import Debugger, cell_name
+from .debugger import Debugger, cell_name, invisible
 from .output import DisplayHook, DisplayPublisher, Parented
 
 environ = dict(TERM="xterm-color", CLICOLOR="1", FORCE_COLOR="1", CLICOLOR_FORCE="1", PAGER="cat", GIT_PAGER="cat")
@@ -39,7 +39,7 @@ class Bridge:
         ip.loop_runner_map["asyncio"] = ip.loop_runner,True
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
         ip.display_trap.__enter__()
-        if ip.history_manager.save_thread: ip.history_manager.save_thread.pydev_do_not_trace = True  # not the user's
+        if ip.history_manager.save_thread: invisible(ip.history_manager.save_thread)  # not the user's
 
     def boot(self):
         "What IPython does before the first cell"

@@ -89,7 +89,7 @@ class Debugger:
         "Start a session; a client that went away without a word loses its own"
         self.disconnect({})
         if not self.addr:
-            self.addr = listen(self.ip.history_manager)
+            self.addr = listen()
             self.traces = not getattr(sys.modules["pydevd"], "PYDEVD_USE_SYS_MONITORING", False)
             if self.traces: self.ip.events.register("pre_execute", self.trace)
         sleep(max(0, self.over+.1-monotonic()))  # a client that comes while the adapter sees another one off is the last that it ever accepts
@@ -253,12 +253,11 @@ def taken(res):
     return msg.get("body")
 
 
-def listen(history):
+def listen():
     "Start debugpy and its adapter process; the address where that waits. Raises: Refused"
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")        # else it warns of frozen modules
     os.environ.setdefault("PYDEVD_IPYTHON_COMPATIBLE_DEBUGGING", "1")  # each statement of a cell is a frame of its own: a step goes from one to the next
     hook = sys.breakpointhook
-    if getattr(history, "save_thread", None): invisible(history.save_thread)
     def start():
         import debugpy
         debugpy.configure(subProcess=False)
@@ -268,7 +267,6 @@ def listen(history):
     finally: sys.breakpointhook = hook
     tune(sys.modules["pydevd"])
     return addr
-
 
 def tune(pydevd):
     "What debugpy does well without, but worse; its internals may change"

@@ -40,6 +40,7 @@ class Subshell:
         for t in (tasks := asyncio.all_tasks(self.loop)): t.cancel()
         if tasks: self.loop.run_until_complete(asyncio.wait(tasks))
         self.loop.close()
+        here.sub = None  # the loop must not die behind its thread: the debugger would take that for another
 
     async def run(self):
         "Handle what is queued; `look` starts this again when more has come"

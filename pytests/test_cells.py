@@ -87,7 +87,7 @@ grave = [
     ("a loop handler that raises", "import asyncio\nasyncio.get_running_loop().set_exception_handler(lambda *a: 1/0)\nasync def f(): 1/0\nt = asyncio.create_task(f()); await asyncio.sleep(0); del t", "ok"),
     ("a task factory that raises", "import asyncio; asyncio.get_running_loop().set_task_factory(lambda *a, **kw: 1/0)", "ok"), ("a loop in debug mode", "import asyncio; asyncio.get_running_loop().set_debug(True)", "ok"),
     ("context variables overwritten", "import contextvars\nfor v in contextvars.copy_context(): v.set(None)", ""), ("faulthandler off", "import faulthandler; faulthandler.disable()", ""),
-    ("memory used up", "import resource; resource.setrlimit(resource.RLIMIT_AS, (1_500_000_000, -1))\nx = []\nwhile True: x.append(bytearray(10**8))", "MemoryError"),
+    ("memory used up", "import resource; resource.setrlimit(resource.RLIMIT_AS, (1_500_000_000, resource.getrlimit(resource.RLIMIT_AS)[1]))\nx = []\nwhile True: x.append(bytearray(10**8))", "MemoryError"),
     ("descriptors used up", "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))\nf = []\nwhile True: f.append(open('/dev/null'))", "OSError"),
     ("no more descriptors", "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))", "ok"), ("no more writing", "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))", "ok"),
     ("no more processes", "import resource; resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))", "ok")]

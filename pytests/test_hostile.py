@@ -163,6 +163,14 @@ def test_random_frames_on_iopub(kc):
         run()
         assert fine(kc)
 
+def test_a_subscription_to_the_delimiter_reaches_nobody(kc):
+    with kc.context.socket(zmq.XSUB) as sock:
+        sock.linger = 0
+        sock.connect(kc._make_url("iopub"))
+        sock.send(b"\1" + delim)
+        assert fine(kc)
+    assert delim not in [m["content"].get("subscription", "").encode() for m in kc.others]
+
 def test_5000_subscriptions(kc):
     with kc.context.socket(zmq.XSUB) as sock:
         sock.linger = 0
