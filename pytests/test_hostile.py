@@ -84,7 +84,7 @@ def test_bytes_that_are_no_messages(kc, name):
         except ConnectionError: pass
     assert fine(kc)
     for s in socks: s.close()
-    until(lambda: fds(kc) <= before+2, f"the {fds(kc)} descriptors to become {before} again")  # those of `fine` may still be closing
+    until(lambda: fds(kc) <= before+4, f"the {fds(kc)} descriptors to become {before} again")  # but a loop that began beside a cell
 
 @given(st.lists(st.binary(max_size=100), max_size=5), st.sampled_from(channels))
 @settings(fuzz, max_examples=50)
@@ -107,7 +107,7 @@ def test_1000_connections(kc):
         socks = [plug(kc, channels[i%5]) for i in range(n)]
         assert fine(kc)
         for s in socks: s.close()
-        until(lambda: fds(kc) <= before+2, "the descriptors to be closed")
+        until(lambda: fds(kc) <= before+9, "the descriptors to be closed")
         assert fine(kc)
     finally: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -119,7 +119,7 @@ def test_200_clients_at_once(kc):
         s.send_multipart(signed(kc, "kernel_info_request", {})[1])
     for s in socks: assert b"kernel_info_reply" in s.recv_multipart()[2]
     for s in socks: s.close()
-    until(lambda: fds(kc) <= n+2, "the descriptors to be closed")
+    until(lambda: fds(kc) <= n+9, "the descriptors to be closed")
 
 def test_more_connections_than_descriptors(own):
     "Those that find no room wait; when the others have gone, they are served"
