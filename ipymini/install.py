@@ -34,7 +34,7 @@ def arguments():
 def spec(a):
     "The contents of kernel.json for the arguments `a`"
     res = json.loads((resources/"kernel.json").read_text())
-    flags = [] if a.frozen_modules else ["-Xfrozen_modules=off"]
+    flags = ["-P"] if a.frozen_modules else ["-P", "-Xfrozen_modules=off"]
     profile = ["--profile", a.profile] if a.profile else []
     env = dict([("PYDEVD_DISABLE_FILE_VALIDATION", "1")] * a.frozen_modules + a.env)
     name = res["display_name"] if a.name == "ipymini" else a.name

@@ -309,7 +309,7 @@ class Kernel:
         from .bridge import Bridge
         from .output import Output
         self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent, adopt), self.options, self.file, self.main.loop)
-        if not sys.flags.safe_path: sys.path.insert(0, "")
+        if not (sys.flags.isolated or os.environ.get("PYTHONSAFEPATH")): sys.path.insert(0, "")  # -P of kernel.json was for us
         compat.install(self)
         self.bridge.boot()
         gc.freeze()

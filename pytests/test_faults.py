@@ -1,9 +1,9 @@
 "Faults around the kernel: its home, disk, history, cwd, locale, limits, clock, launcher, and modules beside the notebook. It starts, runs cells and ends all the same"
-import os, resource, shutil, signal, sqlite3, subprocess, sys, time
+import json, os, resource, shutil, signal, sqlite3, subprocess, sys, time
 from contextlib import contextmanager
 from pathlib import Path
 import pytest
-from helpers import until
+from helpers import root, until
 
 def works(kc):
     assert kc.run("print('on')").stdout == "on\n"
@@ -186,6 +186,19 @@ def test_options_of_the_interpreter(own, interpreter, flags):
     assert works(kc) and ends(kc)
 
 shadows = "random json zmq asyncio IPython traitlets logging socket signal threading queue sqlite3 tornado jupyter_client comm debugpy code hmac string copy tempfile".split()
+
+@pytest.mark.parametrize("name", "types enum re runpy collections abc functools".split())
+def test_modules_beside_the_notebook_are_not_pythons(own, tmp_path, interpreter, name):
+    "What Python itself needs before our first line: kernel.json has -P; what a cell imports comes from there all the same"
+    (tmp_path/f"{name}.py").write_text("raise SystemExit('beside the notebook')")
+    (tmp_path/"mine.py").write_text("x = 5")
+    flags = json.loads((root/"share/jupyter/kernels/ipymini/kernel.json").read_text())["argv"]
+    kc = own(cwd=tmp_path, python=interpreter(*flags[1:flags.index("-m")]))
+    assert works(kc)
+    assert kc.run("import mine; mine.x").result == "5"
+
+@pytest.mark.parametrize("env", [dict(PYTHONSAFEPATH="1"), {}], ids=str)
+def test_the_cwd_is_on_the_path_unless_PYTHONSAFEPATH_is_set(own, env): assert own(env=env).run("import sys; '' in sys.path").result == str(not env)
 
 def test_modules_beside_the_notebook_are_not_ours(own, tmp_path):
     "All of them at once; the user's `import random` gets the one that lies there"

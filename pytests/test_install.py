@@ -29,7 +29,7 @@ def spec(tmp_path):
 
 def test_defaults(spec):
     s = spec()
-    assert s["argv"] == [sys.executable, "-Xfrozen_modules=off", "-m", "ipymini", "-f", "{connection_file}"]
+    assert s["argv"] == [sys.executable, "-P", "-Xfrozen_modules=off", "-m", "ipymini", "-f", "{connection_file}"]
     assert (s["name"], s["display_name"], s["language"]) == ("ipymini", "Python 3 (ipymini)", "python")
     assert (s["interrupt_mode"], s["kernel_protocol_version"]) == ("signal", "5.5")
     assert s["metadata"] == dict(debugger=True, supported_encryption=["curve"])
@@ -54,7 +54,7 @@ def test_profile_leaves_a_given_display_name(spec): assert spec("--profile", "la
 
 def test_frozen_modules(spec):
     s = spec("--frozen-modules")
-    assert s["argv"] == [sys.executable, "-m", "ipymini", "-f", "{connection_file}"]
+    assert s["argv"] == [sys.executable, "-P", "-m", "ipymini", "-f", "{connection_file}"]
     assert s["env"] == dict(PYDEVD_DISABLE_FILE_VALIDATION="1")
 
 def test_given_env_wins(spec): assert spec("--frozen-modules", "--env", "PYDEVD_DISABLE_FILE_VALIDATION", "0")["env"]["PYDEVD_DISABLE_FILE_VALIDATION"] == "0"
