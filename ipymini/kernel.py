@@ -141,7 +141,7 @@ class Kernel:
 
     async def execute(self, sub, msg):
         c = msg["content"]
-        if sub.aborting: return dict(failure(Aborted("a cell before this one failed")), status="aborted", execution_count=self.bridge.ip.counter-1)
+        if sub.aborting: return dict(failure(Aborted("a cell before this one failed")), status="aborted", execution_count=None)
         need(c, code=str)
         msg.state["started"] = iso()
         self.latest = msg

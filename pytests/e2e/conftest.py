@@ -14,9 +14,6 @@ flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-net
 quiet = {"apputils-extension/notification": dict(fetchNews="false", checkForUpdates=False),
     "completer-extension/manager": dict(providerTimeout=20_000)}  # a second by default: jedi's first answer on a busy machine takes longer
 
-# faults of ours that we know of: what names the test, and why it fails
-known = {"test_run_all_stops_at_an_error": "an aborted reply has an execution count, which frontends write beside a cell that never ran"}
-
 def pytest_addoption(parser): parser.addoption("--kernel", default="ipymini", help="the kernel that frontends run; python3 is ipykernel")
 
 def pytest_configure(config): config.addinivalue_line("markers", "ours(why): what ipykernel cannot do; run on ipymini only")
@@ -24,12 +21,6 @@ def pytest_configure(config): config.addinivalue_line("markers", "ours(why): wha
 def pytest_runtest_setup(item):
     mark = item.get_closest_marker("ours")
     if mark and item.config.getoption("--kernel", "ipymini") != "ipymini": pytest.skip(f"ipymini only: {mark.args[0]}")
-
-def pytest_collection_modifyitems(config, items):
-    if config.getoption("--kernel", "ipymini") != "ipymini": return
-    for o in items:
-        for name,why in known.items():
-            if name in o.nodeid and "e2e" in o.keywords: o.add_marker(pytest.mark.xfail(reason=why, strict=True))
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
