@@ -325,7 +325,12 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
 
     def configure(self, options):
         "Load configuration: files first, then `options`, which win"
-        self.initialize([f"--{k}={v}" for k,v in options.items() if "." in k])
+        argv = [f"--{k}={v}" for k,v in options.items() if "." in k]
+        try: self.initialize(argv)
+        except OSError:  # a full disk has no room for a profile
+            from tempfile import mkdtemp
+            self.ipython_dir = mkdtemp()
+            self.initialize(argv)
         self.config.IPKernelApp.connection_file = self.connection_file
         hm = self.config.HistoryManager
         if "db_cache_size" not in hm: hm.db_cache_size = 10**6  # `Bridge.save_soon` decides when to write
