@@ -25,7 +25,6 @@ hidden = re.compile(rf"_\d+|_i\d*|_ii|_iii|_[ido]h|_|__|___|{dunder}|get_ipython
 groups = "special variables","function variables"
 functions,containers = (types.FunctionType, types.BuiltinFunctionType, types.MethodType),(dict, list, tuple, set, frozenset)
 
-
 def cell_name(code):
     "The file that the cell `code` seems to come from; a frontend computes the same name from the text in its editor"
     return os.environ.get("IPYKERNEL_CELL_NAME") or hashed(code)
@@ -43,9 +42,7 @@ def murmur2(b):
     h = (h^h>>13)*mult & mask
     return h^h>>15
 
-
 class Refused(Exception): "A request that fails, and why"
-
 
 class Debugger:
     "Answers debug requests; `ip`: IPython's shell; `stopped`: the threads that are, by their numbers in DAP"
@@ -244,14 +241,12 @@ class Debugger:
     handlers = dict(attach=attach, configurationDone=done, setBreakpoints=set_breakpoints)
     blank = dict(stackTrace=dict(stackFrames=[]), richInspectVariables=dict(data={}, metadata={}))  # bodies that a frontend looks into after a failure
 
-
 def taken(res):
     "The body of debugpy's response `res`, a future. Raises: Refused"
     try: msg = res.result(patience)
     except TimeoutError: raise Refused(f"no answer from debugpy within {patience} s") from None
     if not msg.get("success"): raise Refused(msg.get("message") or "debugpy gave no reason")
     return msg.get("body")
-
 
 def listen():
     "Start debugpy and its adapter process; the address where that waits. Raises: Refused"
@@ -284,7 +279,6 @@ def tune(pydevd):
         cls.__init__ = forget
     except (AttributeError, KeyError): pass  # or we have no fork
 
-
 def aside(f, seconds):
     "What `f()` returns, on a thread that the debugger leaves alone. Raises: TimeoutError"
     res = Future()
@@ -298,7 +292,6 @@ def invisible(thread):
     "`thread`, which the debugger will neither show nor stop"
     thread.pydev_do_not_trace = thread.is_pydev_daemon_thread = True
     return thread
-
 
 class Link:
     "A connection to debugpy: requests out, responses to whoever waits for them, events to `on_event`, all in the order in which they come"
@@ -344,7 +337,6 @@ class Link:
             if line.lower().startswith(b"content-length:"): size = int(line[15:])
         return json.loads(self.file.read(size)) if size else None
 
-
 class Looks:
     "The namespace as a debugger shows it while nothing is stopped; a reference is good until the next look at the top"
     def __init__(self, ip): self.ip,self.seq,self.refs,self.slow = ip,count(1),{},set()
@@ -371,7 +363,6 @@ class Looks:
         if ref: self.refs[ref] = o
         return dict(name=name, value=text, type=typ, evaluateName=expr, variablesReference=ref)
 
-
 def parts(o, most):
     "Names and values of the first so many things that a container holds, or of an object's attributes"
     base = next((c for c in containers if issubclass(type(o), c)), None)
@@ -379,7 +370,6 @@ def parts(o, most):
     if base: return [(str(i), v) for i,v in enumerate(list(islice(base.__iter__(o), most)))]
     try: return list(islice(object.__getattribute__(o, "__dict__").items(), most))
     except (AttributeError, TypeError): return []
-
 
 def brief(o):
     "Some hundred characters that tell of `o`; `reprlib` would sort all of a large dictionary for them"

@@ -94,13 +94,10 @@ class Parented:
     "Tells and sets the request that what runs now runs for; `out` is the `Output`"
     parent_header = property(lambda self: self.get_parent().get("header", {}))
 
-    def get_parent(self): return self.out.parent.get() or {}
-
-    def set_parent(self, parent): return self.out.adopt(parent)
-
-    set_thread_parent = set_parent
-
+    def get_parent(self):                 return self.out.parent.get() or {}
+    def set_parent(self, parent):         return self.out.adopt(parent)
     def reset_thread_parent(self, token): self.out.parent.reset(token)
+    set_thread_parent = set_parent
 
 class Hooked(Parented):
     "Publishes through hooks that a thread may register: each takes the message and returns it, changed or not, or None to drop it"

@@ -183,7 +183,6 @@ def host_memory():
     names = dict(free="MemFree", active="Active", inactive="Inactive", buffers="Buffers", cached="Cached", shared="Shmem", slab="Slab")
     return dict(total=total, available=free, used=total-free, percent=round(100*(total-free)/total, 1), **{k: m.get(v, 0) for k,v in names.items()})
 
-
 def part_at_fork(nums, handler):
     """Leave a forked child the signals `nums`: through `handler` and the wakeup fd, which it shares with us, they would hit us in its place
 
