@@ -35,7 +35,7 @@ class Bridge:
         self.app.configure(options)
         out.start(self.app.capture_fd_output)
         self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
-        ip.booted,ip.loop_runner = True,asyncio.run  # for cells that a cell runs: %%capture, %run of a notebook
+        ip.loop_runner = asyncio.run  # for cells that a cell runs: %%capture, %run of a notebook
         ip.loop_runner_map["asyncio"] = ip.loop_runner,True
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
         ip.display_trap.__enter__()
@@ -46,6 +46,7 @@ class Bridge:
         self.app.init_path()
         self.app.init_gui_pylab()
         self.app.init_extensions()
+        self.ip.booted = True
         self.app.init_code()
 
     # -- execute

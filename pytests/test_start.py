@@ -82,4 +82,10 @@ def test_libraries_before_the_first_execute_reply(loaded):
     "IPython.core.debugger IPython.terminal.interactiveshell ipymini.install".split())
 def test_not_loaded_before_the_first_execute_reply(loaded, name): assert name not in loaded["ran"]
 
+def test_the_completer_is_made_when_it_is_needed(own):
+    kc = own()
+    assert kc.run("get_ipython().completer is None").result == "True"
+    kc.request("complete_request", dict(code="pri", cursor_pos=3))
+    assert kc.run("get_ipython().completer is None").result == "False"
+
 def test_number_of_modules_at_the_first_execute_reply(loaded): assert len(loaded["ran"]) <= 400  # 358 in November 2026, IPython 9.18
