@@ -220,6 +220,16 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
         self.displayhook.out = self.bridge.out
 
     def init_history(self):
+        import sqlite3
+        cfg = self.config.HistoryManager
+        file = cfg.get("hist_file") or os.path.join(self.profile_dir.location, "history.sqlite")
+        try:
+            if cfg.get("enabled", True):
+                with sqlite3.connect(file, timeout=.5) as db: db.execute("begin immediate")
+        except sqlite3.OperationalError as e:  # locked or read-only; IPython would take it for corrupt and move it away
+            self.log.warning(f"history is kept in memory, {file}: {e}")
+            cfg.hist_file = ":memory:"
+        except sqlite3.DatabaseError: pass  # corrupt: that it moves away
         super().init_history()
         self.history_manager.input_hist_parsed,self.history_manager.input_hist_raw = Inputs(self),Inputs(self)
 

@@ -42,12 +42,8 @@ class IPythonKernel:
 
     def __init_subclass__(cls): raise ImportError("this is ipymini's stand-in for ipykernel: run a kernel of your own in a process of its own")
 
-    @classmethod
-    def initialized(cls): return bool(cls.made)  # older detectors of notebooks
-
-    @classmethod
-    def instance(cls, *args, **kw): return cls.made
-
+    initialized = classmethod(lambda cls: bool(cls.made))  # older detectors of notebooks
+    instance    = classmethod(lambda cls, *args, **kw: cls.made)
     comm_manager    = property(lambda self: manager())  # pyviz_comms, jupysql
     execution_count = property(lambda self: self.shell.execution_count)
     _parent_ident   = property(lambda self: dict.fromkeys(("shell", "control"), getattr(parent.get(), "ids", [])))  # jupyter_ui_poll

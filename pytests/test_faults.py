@@ -121,9 +121,9 @@ def test_a_locked_history_does_not_delay_the_start(own, home, db):
         assert time.monotonic()-t < 6  # SQLite alone would wait for 5 s, several times
         assert ends(kc)
 
-@pytest.mark.xfail(reason="IPython keeps the file, as session 1, and nobody says so")
 def test_a_locked_history_is_kept_in_memory(own, home, db):
     with locked(db): assert own(env=home).run(where).result == "''"
+    assert [f.name for f in Path(db).parent.glob("history*")] == ["history.sqlite"]
 
 def test_a_history_that_gets_locked_later(own, home, db):
     kc = own(env=home)
