@@ -96,7 +96,10 @@ class Channel(Thread):
     def wake(self):
         if self.roused: return
         self.roused = True
-        self.wake_w.send(b"\0")
+        try: self.wake_w.send(b"\0")
+        except BaseException:  # an interrupt: nobody would wake the thread ever after
+            self.roused = False
+            raise
 
     def woken(self):
         self.wake_r.recv(64)
@@ -284,8 +287,8 @@ class IOPub(Channel):
         "Queue `s` for the stream `name` on behalf of `parent`, from any thread"
         self.grow(len(s)+64)
         self.outq.append((name, parent, s))
-        if self.awake: return
-        self.first,self.awake = monotonic(),True
+        if self.awake: return  # which only `due` sets: an interrupt between that and the wake-up would leave the thread asleep
+        self.first = monotonic()
         self.wake()
 
     def flush(self):

@@ -17,8 +17,8 @@ patience = .05  # seconds a cell has run before they are
 grace = .2      # seconds that a cell has to end before the kernel ends without it
 piece = 2**18   # characters in one stream message
 caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
-# modules in which a KeyboardInterrupt could lose a wake-up, leave a lock locked that is taken before `try`, or be swallowed: it waits till they are left
-delicate = "ipymini.", "importlib._bootstrap", "logging", "IPython.core.events", "IPython.core.displaypub"
+# modules in which a KeyboardInterrupt could leave a lock locked that is taken before `try`, or be swallowed: it waits till they are left
+delicate = "ipymini.", "importlib._bootstrap", "logging", "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell"
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
 
 class Kernel:
@@ -327,17 +327,19 @@ class Kernel:
         try: self.landed.release()  # a bare lock: all else of `threading` could be interrupted by the next signal, and block it
         except RuntimeError: pass
         if num != signal.SIGINT or not self.main or not self.main.tid: return
-        self.delays = self.delays+1 if frame and frame.f_globals.get("__name__", "").startswith(delicate) else 0
+        self.delays = self.delays+1 if is_delicate(frame) else 0
         if 0 < self.delays < 50: self.control.fence(self.again)
         else: self.main.interrupt(frame)
 
     def on_unraisable(self, e):
         "Interrupt again where a finaliser or a fork hook swallowed the KeyboardInterrupt"
-        if issubclass(e.exc_type, KeyboardInterrupt): self.control.fence(self.again)
+        if issubclass(e.exc_type, KeyboardInterrupt): self.later(.02, self.again)
         else: sys.__unraisablehook__(e)
 
+    def later(self, seconds, f, *args): self.aside().tell(lambda: self.side.loop.call_later(seconds, f, *args))
+
     def again(self):
-        # on the control thread: by the time that it runs, the main thread has moved on
+        # on the control or the side thread: by the time that it runs, the main thread has moved on
         self.echo = True
         system.interrupt_main()
 
@@ -354,7 +356,7 @@ class Kernel:
     def interrupted(self):
         "Interrupt all but the main thread, which its signal handler does; the second time within 3 s tell where the cell is stuck"
         for sub in (*self.subs.values(), *self.gone):
-            if sub is not self.main: sub.interrupt()
+            if sub is not self.main: self.reach(sub)
         self.stdin.answer(lambda q: not self.main or q.tid != self.main.tid, KeyboardInterrupt())
         if self.bridge and self.bridge.dap: self.bridge.dap.interrupt()
         msg = self.main.msg if self.main else None
@@ -363,6 +365,11 @@ class Kernel:
         msg.state["told"],text = True,system.stacks()
         with self.lock:
             if "ended" not in msg.state: self.iopub.text("stderr", msg, text)
+
+    def reach(self, sub, tries=50):
+        "Interrupt `sub`, once it has left delicate code"
+        if tries and is_delicate(sys._current_frames().get(sub.tid)): self.later(.001, self.reach, sub, tries-1)
+        else: sub.interrupt()
 
     def stop(self):
         # on the control thread
@@ -406,6 +413,8 @@ class Kernel:
 
 class UnknownSubshellError(LookupError): "A request for a subshell that is not there"
 class Aborted(RuntimeError):             "A cell that was not run because one before it failed"
+
+def is_delicate(frame): return bool(frame) and frame.f_globals.get("__name__", "").startswith(delicate)
 
 def adopt(msg):
     "Run on behalf of `msg`, a message or a dict like one"

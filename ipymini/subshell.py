@@ -115,10 +115,8 @@ class Subshell:
             if self.hits >= insistence: sys.settrace(None)
 
     def leave(self):
-        "From now on `interrupt` leaves this thread alone"
-        with self.lock:
-            self.task,self.ended = None,self.msg
-            if self.id: inject(self.tid, None)
+        "From now on `interrupt` leaves this thread alone; what it has injected is raised here at the latest, as Python looks for it after each call"
+        with self.lock: self.task,self.ended = None,self.msg
 
     @coroutine
     def drive(self, coro, cell=False):
@@ -158,7 +156,7 @@ class Subshell:
         if inside and (below(frame, drive_code) or stray(frame, self.asked or not waits)):
             if self.hits >= insistence: insist(frame)
             if mine: raise KeyboardInterrupt
-            inject(self.tid, KeyboardInterrupt)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.tid), ctypes.py_object(KeyboardInterrupt))
             rouse(frame)
         elif waits: self.cancel()
         else: self.doomed = next((o for o in (self.msg, *self.q) if getattr(o, "type", "") == "execute_request" and o is not self.ended), None)
@@ -172,10 +170,6 @@ drive_code,call_code = Subshell.drive.__code__,asyncio.Handle._run.__code__
 here = threading.local()  # sub: the subshell whose thread this is
 eager = dict(eager_start=True) if sys.version_info >= (3, 12) else {}
 insistence = 3  # interrupts of one cell, from which on it does not help to swallow them
-
-def inject(tid, exc):
-    "Have the thread `tid` raise `exc` at its next bytecode; None takes back what it has not raised yet"
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(tid), exc and ctypes.py_object(exc))
 
 def below(frame, code):
     "True if `frame` was called, however far up, by a frame of `code`"

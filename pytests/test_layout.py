@@ -122,7 +122,7 @@ def test_nobody_sleeps():
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
-    assert where(calls("call_later")) <= {"bridge.Bridge.save_soon", "kernel.Kernel.overtake", "gui.Turns.next"}
+    assert where(calls("call_later")) <= {"bridge.Bridge.save_soon", "kernel.Kernel.overtake", "kernel.Kernel.later", "gui.Turns.next"}
 
 def catches(name):
     def test(o):
