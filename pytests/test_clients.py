@@ -165,7 +165,7 @@ def execute(env, tmp_path, monkeypatch):
     for k,v in env.items(): monkeypatch.setenv(k, v)
     def inner(*cells, **kw):
         nb = nbformat.read(notebook(tmp_path/"a.ipynb", *cells), 4)
-        nbclient.NotebookClient(nb, timeout=30, coalesce_streams=True, resources=dict(metadata=dict(path=str(tmp_path))), **kw).execute()
+        nbclient.NotebookClient(nb, timeout=30, resources=dict(metadata=dict(path=str(tmp_path))), **kw).execute()
         return outputs(nb)
     return inner
 
@@ -178,7 +178,7 @@ def test_nbclient_tells_of_a_dead_kernel(execute):
     with pytest.raises(nbclient.exceptions.DeadKernelError): execute("import os; os._exit(3)")
 
 def test_nbclient_times_out_and_interrupts(execute):
-    got = execute("import time; print('x', flush=True); time.sleep(60)", "print('on')", allow_errors=True, interrupt_on_timeout=True, startup_timeout=20, timeout_func=lambda c: 1)
+    got = execute("import time; print('x', flush=True); time.sleep(60)", "print('on')", allow_errors=True, interrupt_on_timeout=True, startup_timeout=20, timeout_func=lambda c: 1, coalesce_streams=True)
     assert [o for o in got[0] if o != "x\n"] == ["KeyboardInterrupt"]
     assert got[1] == ["on\n"]
 

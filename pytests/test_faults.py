@@ -180,7 +180,7 @@ def interpreter(tmp_path):
         return str(p)
     return made
 
-@pytest.mark.parametrize("flags", [["-P"], ["-O"], ["-OO"], ["-B"], ["-s"], ["-X", "dev"], ["-W", "error"], ["-X", "utf8=0"], ["-X", "faulthandler"], ["-X", "importtime"], ["-X", "frozen_modules=off"], ["-u"]], ids=" ".join)
+@pytest.mark.parametrize("flags", [["-P"], ["-I"], ["-O"], ["-OO"], ["-B"], ["-s"], ["-X", "dev"], ["-W", "error"], ["-X", "utf8=0"], ["-X", "faulthandler"], ["-X", "importtime"], ["-X", "frozen_modules=off"], ["-u"]], ids=" ".join)
 def test_options_of_the_interpreter(own, interpreter, flags):
     kc = own(python=interpreter(*flags), stderr=subprocess.DEVNULL)
     assert works(kc) and ends(kc)

@@ -139,9 +139,9 @@ def test_exceptions_are_caught_by_name():
         "bridge.Bridge.run"}  # the user's input transformers
 
 def test_base_exceptions_are_caught_around_user_code_only():
-    "`aside` hands them to whoever waits; `brief`, `textless` and `error_content` run a user's repr, `forever` a user's callbacks"
+    "`aside` hands them to whoever waits; `brief`, `textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
     assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "bridge.textless", "bridge.error_content", "subshell.Subshell.drive",
-        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.aside.run", "debugger.brief"}
+        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.aside.run", "debugger.brief", "channels.Channel.wake"}
 
 def test_no_branch_for_a_python_that_is_not_supported():
     "3.11 is, which has no eager tasks"

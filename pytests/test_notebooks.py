@@ -48,8 +48,8 @@ def peer():
     given = os.environ.get("PEER_IPYKERNEL")
     d = Path(given) if given else venvs/"peer-ipykernel"
     py = d/"bin/python"
-    if run(py, "-c", "import ipykernel, matplotlib, numpy").returncode == 0 if py.exists() else False: return py
-    versions = [f"{n}=={__import__('importlib.metadata').metadata.version(n)}" for n in ("ipython", "matplotlib", "numpy", "ipywidgets")]
+    if run(py, "-c", "import ipykernel, ipympl, matplotlib, numpy").returncode == 0 if py.exists() else False: return py
+    versions = [f"{n}=={__import__('importlib.metadata').metadata.version(n)}" for n in ("ipython", "ipympl", "matplotlib", "numpy", "ipywidgets")]
     rmtree(d, ignore_errors=True)
     r = run(sys.executable, "-m", "venv", d)
     if not r.returncode: r = run(py, "-m", "pip", "install", "ipykernel", *versions)
