@@ -41,7 +41,7 @@ class Kernel:
         elif self.made or cfg != asked: write_connection(file, cfg)
         self.subs,self.gone,self.main,self.side,self.bridge,self.loaded = {},[],None,None,None,threading.Event()
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
-        self.delays,self.echo = 0,False
+        self.delays,self.echo = 0,False  # how often in a row an interrupt was put off; True if the next SIGINT is but its repetition
         self.status,self.stopping,self.finishing,self.ending = None,False,threading.Event(),threading.Lock()
         self.ipc = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports] if cfg["transport"] == "ipc" else []  # a cell may change the cwd
         self.letter,self.landed = system.Letter(self.file),threading.Lock()

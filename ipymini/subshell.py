@@ -12,7 +12,7 @@ from time import monotonic
 from types import coroutine
 
 class Subshell:
-    "Runs one message after the other; `put`, `steal`, `abort`, `interrupt` and `stop` may be called from any thread"
+    "Runs one message after the other; `put`, `tell`, `steal`, `interrupt` and `stop` may be called from any thread"
     def __init__(self, serve, id=None, traced=True):
         self.serve,self.id,self.traced,self.q = serve,id,traced,deque()
         self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds

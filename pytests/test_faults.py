@@ -187,7 +187,7 @@ def test_options_of_the_interpreter(own, interpreter, flags):
 
 shadows = "random json zmq asyncio IPython traitlets logging socket signal threading queue sqlite3 tornado jupyter_client comm debugpy code hmac string copy tempfile".split()
 
-@pytest.mark.parametrize("name", "types enum re runpy collections abc functools".split())
+@pytest.mark.parametrize("name", ["types", "runpy"])
 def test_modules_beside_the_notebook_are_not_pythons(own, tmp_path, interpreter, name):
     "What Python itself needs before our first line: kernel.json has -P; what a cell imports comes from there all the same"
     (tmp_path/f"{name}.py").write_text("raise SystemExit('beside the notebook')")
