@@ -339,7 +339,7 @@ class IOPub(Channel):
             left -= self.transmit_text(left)
 
     def transmit_text(self, most):
-        "Send the text in front, at most `most` items of the queue, a message for each change of stream or parent, for each of them if they change too often; how many items it was"
+        "Send the text in front, at most `most` items, a message a change of stream, or a stream if they change too often; how many items it was"
         q,groups,taken,chars,run,last = self.outq,{},0,0,0,(None, None)
         now = monotonic()
         self.credit,self.when = min(orderly, self.credit+(now-self.when)*orderly/2),now
