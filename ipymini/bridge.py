@@ -347,4 +347,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
         if "db_cache_size" not in hm: hm.db_cache_size = 10**6  # `Bridge.save_soon` decides when to write
         if "connection_options" not in hm: hm.connection_options = dict(check_same_thread=False, timeout=.5)  # then history is kept in memory
 
+    def parse_command_line(self, argv):
+        if argv: super().parse_command_line(argv)  # argparse takes a millisecond to find nothing
+
 ZMQInteractiveShell.__module__ = "ipykernel.zmqshell"  # plotly, pandas and rich look at these names

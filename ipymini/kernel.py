@@ -276,9 +276,17 @@ class Kernel:
         self.watch_launcher()
         for ch in (*self.channels, self.hb): ch.start()
         self.publish("status", dict(execution_state="starting"))
-        self.load()
-        self.main.forever()
+        try:
+            self.load()
+            self.main.forever()
+        except BaseException: self.fail()
         self.finish()
+
+    def fail(self):
+        "Tell why there is no shell: a setting that IPython refuses, a package that is broken"
+        import traceback
+        self.log(f"could not start:\n{traceback.format_exc()}")
+        self.status = 1
 
     def catch_signals(self):
         "SIGINT reaches user code here and, like the others, the control thread, which is there when the main thread is stuck"

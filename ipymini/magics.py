@@ -7,7 +7,6 @@ from subprocess import Popen
 from IPython.core import page
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magics.code import CodeMagics, InteractivelyDefined, MacroToEdit
 
 @magics_class
 class KernelMagics(Magics):
@@ -48,6 +47,7 @@ class KernelMagics(Magics):
     @line_magic
     def edit(self, arg, last=["", ""]):
         "Have the frontend open what IPython's %edit would: a file, a line of it, cells of the history, a function, a class"
+        from IPython.core.magics.code import CodeMagics, InteractivelyDefined, MacroToEdit
         opts,args = self.parse_options(arg, "prxn:")
         find = lambda args: CodeMagics._find_edit_target(self.shell, args, opts, last)
         try: file,line,_ = find(args)

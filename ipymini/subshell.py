@@ -2,7 +2,7 @@
 
 Imports nothing of ours: it is handed `serve`, the coroutine function that handles one message. Read `run` for the life of a queue, `user` and `drive` for
 user code, then `interrupt`. User code runs below the frame of `drive`, and only there: who interrupts looks for that frame instead of trusting a flag."""
-import asyncio, ctypes, os, sys, threading, time
+import asyncio, os, sys, threading, time
 from asyncio.base_events import BaseEventLoop
 from collections import deque
 from contextvars import Context, copy_context
@@ -156,6 +156,7 @@ class Subshell:
         if inside and (below(frame, drive_code) or stray(frame, self.asked or not waits)):
             if self.hits >= insistence: insist(frame)
             if mine: raise KeyboardInterrupt
+            import ctypes
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.tid), ctypes.py_object(KeyboardInterrupt))
             rouse(frame)
         elif waits: self.cancel()

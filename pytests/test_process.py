@@ -68,6 +68,15 @@ def one_line(p):
     assert err.startswith("ipymini: ") and err.count("\n") == 1
     return err
 
+@pytest.mark.parametrize("setting,why", [
+    ("InteractiveShell.ast_node_interactivity=foo", "'ast_node_interactivity' trait"), ("HistoryManager.db_cache_size=foo", "'db_cache_size' trait"),
+    ("InteractiveShell.colors=foo", "theme"),                                          ("BaseIPythonApplication.profile=nope", "Profile 'nope' not found")])
+def test_a_setting_that_ipython_refuses_is_told_and_ends_the_kernel(popen, tmp_path, setting, why):
+    p = popen("-f", tmp_path/"k.json", f"--{setting}")
+    err = p.communicate(timeout=10)[1]
+    assert p.returncode == 1 and "could not start" in err and why in err
+    assert not list(tmp_path.iterdir())
+
 bad_files = ["", "{", "[]", '{"shell_port":"x"}', '{"transport":"udp"}', '{"key":5}', '{"key":"k","signature_scheme":"hmac-nope"}', '{"key":"k","signature_scheme":""}', '{"key":"k","signature_scheme":"hmac-"}']
 @pytest.mark.parametrize("content", bad_files)
 def test_an_invalid_file_is_one_line_and_status_1(popen, tmp_path, content):
