@@ -2,14 +2,25 @@
 
 Imports nothing of ours: it is handed `serve`, the coroutine function that handles one message. Read `run` for the life of a queue, `user` and `drive` for
 user code, then `interrupt`. User code runs below the frame of `drive`, and only there: who interrupts looks for that frame instead of trusting a flag."""
-import asyncio, os, sys, threading, time
-from asyncio.base_events import BaseEventLoop
+import os, sys, threading, time
 from collections import deque
 from contextvars import Context, copy_context
 from functools import wraps
+from importlib import import_module
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from time import monotonic
-from types import coroutine
+from types import ModuleType, coroutine
+
+class Later(ModuleType):
+    "A module that is imported when something of it is asked for"
+    def __getattr__(self, name): return getattr(import_module(self.__name__), name)
+
+# asyncio needs them for TLS only; they take 5 of the 110 ms until the first result. What it holds on to looks them up, all others find the real ones
+later = {name: Later(name) for name in ("ssl", "asyncio.sslproto") if name not in sys.modules}
+sys.modules.update(later)
+import asyncio
+from asyncio.base_events import BaseEventLoop
+for name in later: del sys.modules[name]
 
 class Subshell:
     "Runs one message after the other; `put`, `tell`, `steal`, `interrupt` and `stop` may be called from any thread"

@@ -78,7 +78,7 @@ def test_libraries_before_the_first_execute_reply(loaded):
     assert libraries(loaded, "ran") <= {"IPython", "traitlets", "pygments", "ipykernel"}
 
 # of the standard library and IPython, what is large and not needed for a first cell
-@pytest.mark.parametrize("name", "unittest pydoc doctest http.client email ctypes.util multiprocessing xml pdb zmq.asyncio zmq.eventloop "
+@pytest.mark.parametrize("name", "ssl ctypes unittest pydoc doctest http.client email multiprocessing xml pdb zmq.asyncio zmq.eventloop "
     "IPython.core.debugger IPython.terminal.interactiveshell ipymini.install".split())
 def test_not_loaded_before_the_first_execute_reply(loaded, name): assert name not in loaded["ran"]
 
