@@ -37,7 +37,8 @@ harmless = [
 
     ("surrogates", "print('\\ud800 x'); '\\udfff'", "\ud800 x"), ("a zero byte", "print('a\\0b')", "a\0b"), ("a zero byte in code", "x = '\0'", "null bytes"),
     ("brackets", "("*100_000, "SyntaxError"), ("nested brackets", "("*150 + "1" + ")"*150, "ok"), ("a very long sum", "+".join(["1"]*5000), "o"), ("minus signs", "-"*5000+"1", "Error"),
-    ("recursion", "def f(): f()\nf()", "RecursionError"), ("recursion in await", "async def f(): await f()\nawait f()", "RecursionError"),
+    ("recursion", "def f(): f()\nf()", "RecursionError"), ("deep recursion", "import sys; sys.setrecursionlimit(10**5)\ndef f(): f()\ntry: f()\nfinally: sys.setrecursionlimit(3000)", "RecursionError"),
+    ("recursion in await", "async def f(): await f()\nawait f()", "RecursionError"),
     ("recursion in a task", "import asyncio\nasync def f(): await f()\nawait asyncio.gather(f())", "RecursionError"),
 
     ("a finaliser that raises", "class D:\n    def __del__(self): 1/0\nD(); None", "ZeroDivisionError"), ("a finaliser that exits", "class D:\n    def __del__(self): raise SystemExit\nD(); None", "SystemExit"),

@@ -489,7 +489,7 @@ class Load:
         for id,(tok,want,shell) in self.sent.items():
             r = self.kc.held[id]
             got = put_out(r).partition("\nStill running after an interrupt")[0].replace("\nKeyboardInterrupt\n\n", "")  # IPython's, of a traceback in the making
-            if not framed(r) or len(r.replies) != 1: yield f"{tok} in {shell}: {len(r.replies)} replies, states {r.states}"
+            if not framed(r) or len(r.replies) != 1: yield f"{tok} in {shell}: {len(r.replies)} replies, {r}"
             hit = r.reply["msg_type"] == "execute_reply" and r.content.get("ename") == "KeyboardInterrupt"
             if want is not None and got != want and not hit: yield f"{tok} in {shell}: {got[:200]!r} instead of {want[:200]!r}, {r.content}"
             if r.status == "error" and r.content["ename"] not in [c["ename"] for c in r.of("error")]: yield f"{tok} in {shell}: no message of its error: {r}"
