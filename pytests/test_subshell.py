@@ -17,9 +17,11 @@ def told_in_full(c):
     "True if `c` is an error reply with all that one has"
     return c["status"] == "error" and bool(c["ename"]) and isinstance(c["evalue"], str) and c["traceback"] and all(isinstance(s, str) for s in c["traceback"])
 
-def framed(r):
-    "True if `r` has one reply at most, one idle, which is the last it says, and begins with busy"
-    return len(r.replies) <= 1 and r.types[0] == r.types[-1] == "status" and r.states[0] == "busy" and r.states.count("idle") == 1 and r.idle
+def framed(r, late=False):
+    "True if `r` has one reply at most, one idle, which is the last it says, `late` streams of a task left behind apart, and begins with busy"
+    types = r.types
+    while late and types[-1:] == ["stream"]: types.pop()
+    return len(r.replies) <= 1 and types[0] == types[-1] == "status" and r.states[0] == "busy" and r.states.count("idle") == 1 and r.idle
 
 def begun(kc, id, sign="begun"):
     "Wait until the cell `id` has printed `sign`"
@@ -489,8 +491,8 @@ class Load:
         for id,(tok,want,shell) in self.sent.items():
             r = self.kc.held[id]
             got = put_out(r).partition("\nStill running after an interrupt")[0].replace("\nKeyboardInterrupt\n\n", "")  # IPython's, of a traceback in the making
-            if not framed(r) or len(r.replies) != 1: yield f"{tok} in {shell}: {len(r.replies)} replies, {r}"
             hit = r.reply["msg_type"] == "execute_reply" and r.content.get("ename") == "KeyboardInterrupt"
+            if not framed(r, hit) or len(r.replies) != 1: yield f"{tok} in {shell}: {len(r.replies)} replies, {r}"
             if want is not None and got != want and not hit: yield f"{tok} in {shell}: {got[:200]!r} instead of {want[:200]!r}, {r.content}"
             if r.status == "error" and r.content["ename"] not in [c["ename"] for c in r.of("error")]: yield f"{tok} in {shell}: no message of its error: {r}"
             if foreign := [w for w in words(got) if w != tok]: yield f"{tok} in {shell} has output of {foreign[:3]}"

@@ -2,7 +2,7 @@
 """A long life, compressed: `tools/soak.py [--hours 24] [--restarts 50]` prints a table of memory, descriptors, threads and latency, and exits 1 if they grow
 
 A simulated hour is 100 cells of mixed work, with completions, comms, subshells, interrupts, errors, clients that come and go. Before that the kernel is
-restarted, and no file, process, thread or port may be left. Needs the environment of tools/test, or psutil, jupyter_client and ipymini."""
+restarted, and no file, process, thread or port may be left. What IPython keeps for the user, as `In` and `Out`, is emptied each hour. Needs the environment of tools/test, or psutil, jupyter_client and ipymini."""
 
 import argparse, glob, os, random, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -74,6 +74,7 @@ def live(hours):
     p = psutil.Process(kc.proc.pid)
     print(f"{'hour':>5} {'cells':>7} {'MB':>7} {'fds':>5} {'threads':>8} {'children':>9} {'ms a cell':>10}")
     for h in range(hours+1):
+        kc.run("%reset -f\nimport gc; gc.collect();", store_history=False)
         rows.append((*sizes(p), hour(kc)*1000))
         if h % max(1, hours//12) == 0: print(f"{h:5} {h*100:7} {rows[-1][0]:7.1f} {rows[-1][1]:5} {rows[-1][2]:8} {rows[-1][3]:9} {rows[-1][4]:10.2f}", flush=True)
     kc.stop()
