@@ -18,7 +18,7 @@ grace = .2      # seconds that a cell has to end before the kernel ends without 
 piece = 2**18   # characters in one stream message
 caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
 # modules in which a KeyboardInterrupt could leave a lock locked that is taken before `try`, or be swallowed: it waits till they are left
-delicate = "ipymini.", "json", "hmac", "importlib._bootstrap", "logging", "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell"
+delicate = "ipymini.", "json", "hmac", "threading", "importlib._bootstrap", "logging", "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell"
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
 
 class Kernel:
@@ -336,7 +336,7 @@ class Kernel:
         except RuntimeError: pass
         if num != signal.SIGINT or not self.main or not self.main.tid: return
         self.delays = self.delays+1 if is_delicate(frame) else 0
-        if 0 < self.delays < 50: self.control.fence(self.again)
+        if 0 < self.delays < 50 and not self.stopping: self.control.fence(self.again)
         else: self.main.interrupt(frame)
 
     def on_unraisable(self, e):
@@ -376,8 +376,8 @@ class Kernel:
 
     def reach(self, sub, tries=50):
         "Interrupt `sub`, once it has left delicate code"
-        if tries and is_delicate(sys._current_frames().get(sub.tid)): self.later(.001, self.reach, sub, tries-1)
-        else: sub.interrupt()
+        frame = sys._current_frames().get(sub.tid)
+        if tries and is_delicate(frame) or not sub.interrupt(frame): self.later(.001, self.reach, sub, max(0, tries-1))
 
     def stop(self):
         # on the control thread

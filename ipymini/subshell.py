@@ -123,7 +123,7 @@ class Subshell:
             except KeyboardInterrupt:  # `interrupt` injected it when the code was ending
                 self.leave()
                 raise
-            if self.hits >= insistence: sys.settrace(None)
+            if sys.gettrace() is untraced: sys.settrace(None)
 
     def leave(self):
         "From now on `interrupt` leaves this thread alone; what it has injected is raised here at the latest, as Python looks for it after each call"
@@ -153,32 +153,33 @@ class Subshell:
         for _ in range(asked): self.task.uncancel()
         return asked
 
-    def interrupt(self, frame=None):
-        """Raise KeyboardInterrupt in the user code of this subshell: right here, in `frame`, when called by a signal handler on its thread
+    def interrupt(self, frame):
+        """Raise KeyboardInterrupt in the user code of this subshell, which is at `frame`: right here, when called by a signal handler on its thread
 
-        Between cells it hits the next one that is queued, else nothing."""
+        Between cells it hits the next one that is queued, else nothing. False if now is not the time: `frame` is left already, or starts a thread."""
         if threading.get_ident() == self.tid: return self.hit(frame, True)
-        with self.lock: self.hit(sys._current_frames().get(self.tid), False)
+        with self.lock: return self.hit(frame, False)
 
     def hit(self, frame, mine):
-        self.hits += 1
         waits = self.task and self.task is not True and not self.task.done()
         inside = frame is None or frame.f_code is not drive_code  # `drive` itself is never hit: the cell would be lost
         if inside and (below(frame, drive_code) or stray(frame, self.asked or not waits)):
+            if not mine and not inject(self.tid, frame): return False
+            self.hits += 1
+            if not mine: return rouse(frame)
             if self.hits >= insistence: insist(frame)
-            if mine: raise KeyboardInterrupt
-            import ctypes
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.tid), ctypes.py_object(KeyboardInterrupt))
-            rouse(frame)
-        elif waits: self.cancel()
+            raise KeyboardInterrupt
+        self.hits += 1
+        if waits: self.cancel()
         else: self.doomed = next((o for o in (self.msg, *self.q) if getattr(o, "type", "") == "execute_request" and o is not self.ended), None)
+        return True
 
     def cancel(self):
         self.doomed,self.asked = None,self.asked+1
         self.tell(self.task.cancel)
 
 abandoned = []  # coroutines that nobody waits for any more
-drive_code,call_code = Subshell.drive.__code__,asyncio.Handle._run.__code__
+drive_code,call_code,start_code = Subshell.drive.__code__,asyncio.Handle._run.__code__,threading.Thread.start.__code__
 here = threading.local()  # sub: the subshell whose thread this is
 eager = dict(eager_start=True) if sys.version_info >= (3, 12) else {}
 insistence = 3  # interrupts of one cell, from which on it does not help to swallow them
@@ -188,10 +189,18 @@ def below(frame, code):
     while frame and frame.f_code is not code: frame = frame.f_back
     return frame is not None
 
+def inject(tid, frame):
+    "Raise KeyboardInterrupt in the thread `tid`, which is at `frame`; False if it has moved on, or starts a thread: Python 3.11 would raise it there"
+    from ctypes import c_ulong, py_object, pythonapi
+    args = c_ulong(tid),py_object(KeyboardInterrupt)
+    if below(frame, start_code) or sys._current_frames().get(tid) is not frame: return False
+    return pythonapi.PyThreadState_SetAsyncExc(*args)
+
 def rouse(frame):
-    "Wake the loop that waits in `frame`, if one does: nested in a cell, it would see the exception only when it wakes"
+    "True; wakes the loop that waits in `frame`, if one does: nested in a cell, it would see the exception only when it wakes"
     while frame and frame.f_code is not BaseEventLoop._run_once.__code__: frame = frame.f_back
     if frame: frame.f_locals["self"].call_soon_threadsafe(lambda: None)
+    return True
 
 def insist(frame):
     "Raise KeyboardInterrupt once more at the next line that user code comes to, should it swallow the one that is coming"
@@ -201,7 +210,9 @@ def insist(frame):
     while frame.f_code is not drive_code and frame.f_back:
         frame.f_trace = again
         frame = frame.f_back
-    sys.settrace(lambda *_: None)
+    sys.settrace(untraced)
+
+def untraced(frame, event, arg): "Trace no function but those that are traced already"
 
 def stray(frame, allowed):
     "True if `frame` belongs to a callback of the loop that is neither a cell nor ours"
