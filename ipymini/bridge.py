@@ -162,6 +162,11 @@ class Bridge:
         found = {k: dict(target_name=o.target_name) for k,o in list(comms.manager().comms.items()) if target in (None, "", o.target_name)}
         return dict(status="ok", comms=found)
 
+    def home(self, msg):
+        "The subshell that made the comm to which `msg` goes, if it is one that code has made"
+        comm = "comm" in sys.modules and comms.manager().comms.get(str(msg["content"].get("comm_id")))
+        return comm and comm.primary and comm.home
+
     async def comm(self, msg):
         "Hand a comm message to its comm; a callback's error is shown by the `comm` package's log, on stderr"
         try: getattr(comms.manager(), msg.type)(None, msg.ids, msg)

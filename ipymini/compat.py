@@ -3,6 +3,7 @@
 Read `install` first, then the kernel's attributes, then the modules. A comment names who needs an entry; `pytests/libs` holds it with that library."""
 import asyncio, inspect, linecache, os, re, signal, sys, threading
 from functools import cached_property, wraps
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
@@ -112,14 +113,21 @@ class Patches:
         spec.loader.exec_module = exec_module
         return spec
 
-def let_interrupts_leave(pdb):
-    "An interrupt ends the prompt of pdb, which would ask again"
-    def ask_once(self):
-        try: self.cmdloop()
-        except KeyboardInterrupt:
-            sys.settrace(None)
-            raise
-    pdb.Pdb._cmdloop = ask_once
+def let_interrupts_leave(debugger):
+    "IPython's debugger in the place of pdb's; an interrupt ends the cell, where one of them would ask again and the other go on"
+    class Pdb(debugger.InterruptiblePdb):
+        hit = None
+        def cmdloop(self, intro=None):
+            try: super().cmdloop(intro)
+            except KeyboardInterrupt as e:
+                self.hit = e
+                raise
+
+        def interaction(self, *args):
+            super().interaction(*args)
+            if self.hit: raise self.hit
+
+    sys.modules["pdb"].Pdb = Pdb
 
 def let_anyio_nest(eventloop):
     "`anyio.run` looks for a running loop before it calls asyncio"
@@ -131,12 +139,14 @@ def let_trio_interrupt(trio):
     @wraps(run)
     def plainly(*args, **kw):
         if threading.current_thread() is not threading.main_thread(): return run(*args, **kw)
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        before,fd = signal.signal(signal.SIGINT, signal.default_int_handler),signal.set_wakeup_fd(-1)
         try: return run(*args, **kw)
-        finally: signal.signal(signal.SIGINT, before)
+        finally:
+            signal.signal(signal.SIGINT, before)
+            signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
     trio.run = plainly
 
-patches = {"pdb": let_interrupts_leave, "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt}
+patches = {"pdb": lambda pdb: import_module("IPython.core.debugger"), "IPython.core.debugger": let_interrupts_leave, "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt}
 
 # -- modules
 

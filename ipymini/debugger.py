@@ -3,7 +3,7 @@
 Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter process; is handed `publish(type, content)` for events. Read
 `cell_name`, which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol, a session from `initialize` to `disconnect`,
 what debugpy answers, what we answer; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it."""
-import atexit, json, linecache, os, re, reprlib, shutil, socket, sys, tempfile, threading, types
+import atexit, json, linecache, os, re, reprlib, shutil, socket, sys, tempfile, threading, tokenize, types
 from ast import literal_eval
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -204,8 +204,9 @@ class Debugger:
         "Text of a source file; what is in no file has a number"
         if args.get("sourceReference") and self.started: return self.ask("source", args)
         path = (args.get("source") or {}).get("path") or ""
-        linecache.checkcache(path)
-        text = "".join(linecache.getlines(path))
+        try:
+            with tokenize.open(path) as f: text = f.read()
+        except (OSError, SyntaxError, UnicodeDecodeError): text = "".join(linecache.getlines(path))  # for a cell, what IPython made of it
         if not text: raise Refused("source unavailable")
         return dict(content=text)
 

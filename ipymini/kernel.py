@@ -6,13 +6,14 @@ import atexit, gc, os, signal, sys, threading
 from contextlib import contextmanager
 from inspect import isawaitable
 from socket import socketpair
-from time import monotonic
+from time import monotonic, sleep
 
 from . import __version__, system
 from .channels import Channel, Heartbeat, IOPub, Stdin, contexts, register
 from .wire import BadConnection, Msg, Wire, iso, parent, ports, read_connection, version, write_connection
 
 quick = {f"{s}_request" for s in "complete inspect is_complete history kernel_info comm_info".split()}  # answered beside a running cell
+comm_types = "comm_open","comm_msg","comm_close"
 patience = .05  # seconds a cell has run before they are
 grace = .2      # seconds that a cell has to end before the kernel ends without it
 piece = 2**18   # characters in one stream message
@@ -42,7 +43,7 @@ class Kernel:
         self.subs,self.gone,self.main,self.side,self.bridge,self.loaded = {},[],None,None,None,threading.Event()
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
         self.delays,self.echo = 0,False  # how often in a row an interrupt was put off; True if the next SIGINT is but its repetition
-        self.status,self.stopping,self.finishing,self.ending = None,False,threading.Event(),threading.Lock()
+        self.status,self.delay,self.stopping,self.finishing,self.ending = None,0,False,threading.Event(),threading.Lock()
         self.ipc = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports] if cfg["transport"] == "ipc" else []  # a cell may change the cwd
         self.letter,self.landed = system.Letter(self.file),threading.Lock()
         self.signals = socketpair()
@@ -60,8 +61,22 @@ class Kernel:
         sub = self.subs.get(id) if id is None or isinstance(id, str) else None
         if not sub: return now(self.serve(self.shell, None, msg))
         beside = msg.type in quick and (sub.msg or sub.q)
+        if msg.type in comm_types: return self.on_comm(msg, sub)
         sub.put(msg)
         if beside: self.aside().tell(self.overtake, sub)
+
+    def on_comm(self, msg, sub):
+        "To where the comm was made, as what its callbacks touch is there, though JupyterLab names another; to that if it is not taken there"
+        home = self.bridge.home(msg)
+        if home not in self.subs.values(): home = self.main
+        if home is sub or sub.msg or sub.q: return sub.put(msg)
+        home.put(msg)
+        self.later(patience, self.divert, home, sub)
+
+    def divert(self, home, sub):
+        # on the side thread
+        for o in list(home.q):
+            if getattr(o, "type", "") in comm_types and o["header"].get("subshell_id") == sub.id and home.steal(o): sub.put(o)
 
     def on_early(self, msg):
         "Before there is a shell only kernel_info is answered; the rest waits for `open`"
@@ -94,7 +109,7 @@ class Kernel:
         msg,slow = msg if isinstance(msg, tuple) else (msg, None)
         await self.serve(self.shell, sub, msg)
         if slow or sub.msg and sub.msg is not msg and sub is not self.side: self.still_busy(slow or sub)
-        elif sub is not self.main and msg.type.startswith("comm_"): self.still_busy(self.main)
+        elif sub is not self.main and msg.type in comm_types: self.still_busy(self.main)
 
     async def serve(self, ch, sub, msg):
         "Run the handler for `msg` and send the content it returns on `ch`"
@@ -303,9 +318,11 @@ class Kernel:
 
     def watch_stdin(self, fd): self.control.watch(fd, lambda: os.read(fd, 4096) or self.orphaned())
 
-    def orphaned(self):
+    def orphaned(self): self.end(1)
+
+    def end(self, status):
         # on the control thread
-        self.status = 1
+        self.status = status
         self.stop()
 
     def load(self):
@@ -334,10 +351,16 @@ class Kernel:
         # on the main thread, wherever user code or we happen to be
         try: self.landed.release()  # a bare lock: all else of `threading` could be interrupted by the next signal, and block it
         except RuntimeError: pass
-        if num != signal.SIGINT or not self.main or not self.main.tid: return
+        if num != signal.SIGINT: return self.on_end(num)
+        if not self.main or not self.main.tid: return
         self.delays = self.delays+1 if is_delicate(frame) else 0
         if 0 < self.delays < 50 and not self.stopping: self.control.fence(self.again)
         else: self.main.interrupt(frame)
+
+    def on_end(self, num):
+        "Have the control thread, which may have lost the wakeup fd to trio, end the kernel; the cell does not go on till that interrupts it"
+        self.control.fence(lambda: self.end(128+num))
+        if self.main and self.main.msg: sleep(grace)
 
     def on_unraisable(self, e):
         "Interrupt again where a finaliser or a fork hook swallowed the KeyboardInterrupt"
@@ -356,9 +379,7 @@ class Kernel:
         for num in set(self.signals[0].recv(64)):
             if num == signal.SIGINT: self.echo or self.interrupted()
             elif num not in caught: self.main.tell(self.main.loop._handle_signal, num)  # which the loop would have read, had we left it the fd
-            else:
-                self.status = 128+num
-                self.stop()
+            else: self.end(128+num)
         self.echo = False
 
     def interrupted(self):

@@ -15,7 +15,8 @@ def log(text):
 class Letter:
     "What the next kernel on the connection file `file` says in its first cell if this one dies: the cell that ran and faulthandler's stack"
     def __init__(self, file):
-        self.path,self.text = f"{file}.death",""
+        folder,name = os.path.split(file)
+        self.path,self.text = os.path.join(folder, f".{name}.death"),""  # hidden, as jupyter_client takes any file with a kernel's number for its connection file
         try:
             f = open(os.open(self.path, os.O_RDWR|os.O_CREAT|os.O_APPEND, 0o600), "r+b", 0)
             self.text = story(f.read())
@@ -34,10 +35,11 @@ class Letter:
 
     def burn(self):
         "Leave no letter, neither ours nor one beside a connection file that is gone"
-        folder = os.path.dirname(self.path) or "."
-        for name in os.listdir(folder):
-            if name.endswith(".json.death") and not os.path.exists(os.path.join(folder, name[:-6])): remove(os.path.join(folder, name))
         remove(self.path)
+        folder = os.path.dirname(self.path)
+        try: names = os.listdir(folder)
+        except OSError: return  # it is gone, too
+        remove(*(os.path.join(folder, n) for n in names if n.startswith(".") and n.endswith(".json.death") and n[1:-6] not in names))
 
 def story(letter):
     "A letter in words; of a kernel that was killed between cells there is nothing to tell"

@@ -218,6 +218,18 @@ def test_anyio_in_an_awaiting_cell(kc):
     need("anyio")
     assert kc.run("import anyio\nasync with anyio.create_task_group() as tg: tg.start_soon(anyio.sleep, .01)\nawait anyio.to_thread.run_sync(lambda: 5)", timeout=60).result == "5"
 
+def test_trio_runs_without_a_word_and_leaves_signals_as_they_were(own):
+    need("trio")
+    r = own.run("import trio, signal; before = signal.getsignal(2),signal.set_wakeup_fd(-1); signal.set_wakeup_fd(before[1]); trio.run(trio.sleep, .01)\n"
+        "before == (signal.getsignal(2), signal.set_wakeup_fd(before[1], warn_on_full_buffer=False))", timeout=60)
+    assert (r.result, r.stderr) == ("True", "")
+
+def test_a_signal_ends_the_kernel_while_trio_runs(own):
+    need("trio")
+    begun(own, own.cell("import trio\nprint('begun')\ntrio.run(trio.sleep, 60)"))
+    own.proc.send_signal(signal.SIGTERM)
+    assert own.proc.wait(5) == 128+signal.SIGTERM
+
 def test_trio_run(kc):
     need("trio")
     assert kc.run("import trio\nasync def g(): await trio.sleep(.01); return 'ran'\ntrio.run(g)", timeout=60).result == "'ran'"

@@ -293,6 +293,51 @@ def test_a_comm_may_be_opened_over_a_subshell_during_a_busy_cell(kc, sub):
     kc.request("comm_open", dict(comm_id="over", target_name="talk", data={}), subshell=sub)
     assert kc.wait(cell).result == "'ended'"
 
+def made(kc, body, **kw):
+    "The id of a comm made by a cell; `body`: lines that answer the message `m`"
+    return kc.run("def answer(m):\n" + indent(body, "    ") + "\nmade = comm.create_comm(target_name='made')\nmade.on_msg(answer)\nprint(made.comm_id)", **kw).stdout.strip()
+
+where = "import threading; print(threading.current_thread() is threading.main_thread())"
+
+def test_a_callback_runs_on_the_main_thread_though_the_message_names_a_subshell(kc, sub):
+    for id in (made(kc, where), talk(kc, where)): assert say(kc, id, subshell=sub).stdout == "True\n"
+
+def test_a_callback_runs_on_the_subshell_that_made_the_comm(kc, sub):
+    id = made(kc, "import threading; print(threading.current_thread().name)", subshell=sub)
+    assert say(kc, id).stdout == say(kc, id, subshell=sub).stdout == f"subshell {sub}\n"
+
+def test_the_comm_of_a_subshell_that_is_gone_is_heard(kc):
+    gone = kc.subshell()
+    id = made(kc, where, subshell=gone)
+    kc.request("delete_subshell_request", dict(subshell_id=gone), channel="control")
+    assert say(kc, id).stdout == "True\n"
+
+@pytest.mark.parametrize("kind", ["future", "event"])
+def test_a_cell_may_await_what_a_message_over_a_subshell_brings(kc, sub, kind):
+    wait = dict(future="await fut", event="await asyncio.wait_for(ev.wait(), 10)")[kind]
+    id = made(kc, "fut.set_result(1)\nev.set()")
+    cell = kc.cell(f"fut,ev = asyncio.get_running_loop().create_future(),asyncio.Event()\nprint('begun')\n{wait}")
+    begun(kc, cell)
+    say(kc, id, subshell=sub)
+    assert kc.wait(cell).result in ("1", "True")
+
+def test_a_background_task_may_await_what_a_message_over_a_subshell_brings(kc, sub):
+    id = made(kc, "fut.set_result('came')")
+    cell = kc.cell("fut = asyncio.get_running_loop().create_future()\nasync def f(): print(await fut)\nt = asyncio.create_task(f())")
+    kc.wait(cell)
+    say(kc, id, subshell=sub)
+    assert kc.wait(cell, until=lambda r: "\n" in r.stdout).stdout == "came\n"
+
+def test_messages_over_a_subshell_keep_their_order_when_a_cell_begins_and_ends_between_them(kc, sub):
+    id = made(kc, "order.append(m['content']['data']['n'])\ntime.sleep(.002)")
+    kc.run("order = []")
+    ids = []
+    for n in range(120):
+        if n % 40 == 20: ids.append(kc.cell("time.sleep(.15)"))
+        ids.append(say(kc, id, dict(n=n), wait=False, subshell=sub))
+    for o in ids: kc.wait(o, until=lambda r: r.idle)
+    assert kc.run("order == list(range(120)), order").result.startswith("(True")
+
 @pytest.mark.parametrize("how", ["signal", "message"])
 def test_an_interrupt_ends_a_callback_and_not_the_kernel(kc, how):
     id = say(kc, talk(kc, "print('begun')\ntime.sleep(30)"), wait=False)

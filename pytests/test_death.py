@@ -1,6 +1,7 @@
 "The letter of the dead: the first cell of the next kernel on a connection file says what ended the one before it, once; a kernel that ends well leaves none"
 import os, signal, stat
 import pytest
+from jupyter_client import find_connection_file, write_connection_file
 
 def die(own, code, **kw):
     "Have a kernel run `code`, which ends it; its connection file is left"
@@ -12,7 +13,7 @@ def die(own, code, **kw):
 
 def next_one(own, kc, **kw): return own(file=kc.file, **kw)
 
-def letter(kc): return f"{kc.file}.death"
+def letter(kc): return os.path.join(os.path.dirname(kc.file), f".{os.path.basename(kc.file)}.death")
 
 deaths = {"a segfault": ("import faulthandler; faulthandler._sigsegv()", "Segmentation fault"), "an abort": ("import os; os.abort()", "Aborted"), "a bus error": ("import os, signal; os.kill(os.getpid(), signal.SIGBUS)", "Bus error"),
     "a null pointer": ("import ctypes; ctypes.string_at(0)", "Segmentation fault"), "a stack overflow": ("import faulthandler; faulthandler._stack_overflow()", "Segmentation fault"),
@@ -85,6 +86,18 @@ def test_a_kernel_that_ends_well_leaves_no_letter(own, how):
     end(kc, how)
     assert not os.path.exists(letter(kc))
     assert next_one(own, kc).run("1").stderr == ""
+
+def test_jupyter_does_not_take_the_letter_for_a_connection_file(own):
+    kc = own()
+    name = os.path.basename(kc.file).removesuffix(".json")
+    assert find_connection_file(name[1:-1], path=[os.path.dirname(kc.file)]) == kc.file
+
+def test_a_folder_that_is_gone_does_not_hinder_the_end(own, tmp_path):
+    (tmp_path/"run").mkdir()
+    kc = own(file=write_connection_file(str(tmp_path/"run"/"k.json"))[0])
+    kc.run("import shutil; shutil.rmtree(%r)" % str(tmp_path/"run"))
+    kc.request("shutdown_request", dict(restart=False), channel="control")
+    assert kc.proc.wait(2) == 0
 
 def test_a_letter_beside_no_connection_file_goes_with_the_next_kernel(own):
     kc = die(own, "import os; os._exit(1)")

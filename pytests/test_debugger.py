@@ -147,7 +147,13 @@ def test_the_folder_is_private(idle): assert os.stat(os.path.dirname(idle.ok("du
 
 def test_source_of_a_cell(idle):
     path = idle.ok("dumpCell", code="x = 1\ny = 2")["sourcePath"]
-    assert idle.ok("source", source=dict(path=path)) == dict(content="x = 1\ny = 2\n")
+    assert idle.ok("source", source=dict(path=path)) == dict(content="x = 1\ny = 2")
+
+def test_source_of_a_cell_that_has_run_is_as_it_was_typed(idle):
+    code = "  if 1:\n    !true\n    x = 1"
+    path = idle.ok("dumpCell", code=code)["sourcePath"]
+    idle.kc.run(code)
+    assert idle.ok("source", source=dict(path=path)) == dict(content=code)
 
 def test_source_of_a_module(idle):
     with open(json.__file__) as f: assert idle.ok("source", source=dict(path=json.__file__), sourceReference=0)["content"] == f.read()

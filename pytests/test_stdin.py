@@ -193,18 +193,18 @@ def test_a_thread_is_refused_after_the_end_of_its_cell(kc, call):
         "t = threading.Thread(target=f); t.start()", allow_stdin=True)
     kc.wait(id)
     kc.run("go.set()", allow_stdin=True)
-    assert kc.wait(id, until=lambda r: r.stdout).stdout == "StdinNotImplementedError\n"
+    assert kc.wait(id, until=lambda r: "\n" in r.stdout).stdout == "StdinNotImplementedError\n"
     assert silent(kc)
 
 def test_a_task_is_refused_after_the_end_of_its_cell(kc):
     id = kc.cell("import asyncio\nasync def f():\n    await asyncio.sleep(.1)\n    try: input()\n    except Exception as e: print(type(e).__name__)\nt = asyncio.create_task(f())", allow_stdin=True)
-    assert kc.wait(id, until=lambda r: r.stdout).stdout == "StdinNotImplementedError\n"
+    assert kc.wait(id, until=lambda r: "\n" in r.stdout).stdout == "StdinNotImplementedError\n"
 
 def test_a_thread_that_waits_for_a_line_is_refused_when_its_cell_ends(own):
     "Nobody shows its prompt any more, and it would keep all others from asking"
     kc = own()
     id = kc.cell("import threading\ndef f():\n    try: print(input('x'))\n    except Exception as e: print(type(e).__name__)\nthreading.Thread(target=f).start()", allow_stdin=True)
-    assert kc.wait(id, until=lambda r: r.stdout).stdout == "StdinNotImplementedError\n"
+    assert kc.wait(id, until=lambda r: "\n" in r.stdout).stdout == "StdinNotImplementedError\n"
 
 def test_a_cell_asks_while_a_thread_of_an_earlier_one_waits_for_a_line(own):
     kc = own()
@@ -239,8 +239,10 @@ def test_percent_pdb_asks_after_an_error(kc):
     kc.run("%pdb off")
     assert (r.content["ename"], "7\n" in r.stdout) == ("ZeroDivisionError", True)
 
+def test_pdb_is_ipythons(kc): assert kc.run("import pdb; from IPython.core.debugger import Pdb; issubclass(pdb.Pdb, Pdb)").result == "True"
+
 def test_stepping(kc):
-    r = answered(kc, "def f():\n    breakpoint()\n    a = 1\n    a = 2\n    return a\nf()", "n", "n", "p a*100", "c")
+    r = answered(kc, "def f():\n    breakpoint()\n    a = 1\n    a = 2\n    return a\nf()", "n", "n", "n", "p a*100", "c")
     assert (r.result, "200\n" in r.stdout) == ("2", True)
 
 @pytest.mark.parametrize("how", ["signal", "message"])
