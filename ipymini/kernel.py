@@ -66,17 +66,13 @@ class Kernel:
         if beside: self.aside().tell(self.overtake, sub)
 
     def on_comm(self, msg, sub):
-        "To where the comm was made, as what its callbacks touch is there, though JupyterLab names another; to that if it is not taken there"
+        "To where the comm was made, as what its callbacks touch is there; to `sub`, which JupyterLab names, if a cell there does not let it in"
         home = self.bridge.home(msg)
         if home not in self.subs.values(): home = self.main
         if home is sub or sub.msg or sub.q: return sub.put(msg)
+        msg.state["due"] = monotonic()+patience
         home.put(msg)
-        self.later(patience, self.divert, home, sub)
-
-    def divert(self, home, sub):
-        # on the side thread
-        for o in list(home.q):
-            if getattr(o, "type", "") in comm_types and o["header"].get("subshell_id") == sub.id and home.steal(o): sub.put(o)
+        self.later(patience, self.overtake, home)
 
     def on_early(self, msg):
         "Before there is a shell only kernel_info is answered; the rest waits for `open`"
@@ -96,11 +92,20 @@ class Kernel:
         return self.side
 
     def overtake(self, sub):
-        # on the side thread: take over what need not wait, in order, once the cell before it has run for long enough
-        waiting = [o for o in list(sub.q) if isinstance(o, dict) and o.type in quick]
-        wait = sub.since+patience-monotonic() if sub.msg else patience
-        if waiting and wait > 0: self.side.loop.call_later(wait, self.overtake, sub)
-        elif waiting: [self.side.put((o, sub)) for o in waiting if sub.steal(o)]
+        # on the side thread: take out of the queue of `sub` what need not wait, in order, once the cell before it has run for long enough
+        now,waiting,cell = monotonic(),False,getattr(sub.msg, "type", "") == "execute_request"
+        left = sub.since+patience-now if sub.msg else patience
+        for o in list(sub.q):
+            to = self.beside(o)
+            if not to or to is sub: continue
+            if left > 0 or not (o.type in quick or cell and now >= o.state["due"]): waiting = True
+            elif sub.steal(o): to.put((o, sub) if to is self.side else o)
+        if waiting: self.side.loop.call_later(max(left, .01), self.overtake, sub)
+
+    def beside(self, o):
+        "The subshell that may answer `o`, which waits in the queue of another, if there is one"
+        type = getattr(o, "type", "")
+        return self.side if type in quick else type in comm_types and self.subs.get(o["header"].get("subshell_id"))
 
     # -- serve
 
