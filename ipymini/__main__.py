@@ -52,9 +52,7 @@ def main(argv):
     if argv and not argv[0].startswith("-"): sys.exit(f"ipymini: no command {argv[0]!r}; python -m ipymini --help tells what there is")
     file,opts = parse(argv)
     if opts.keys() & {"h", "help"}: return print(usage)
-    if "version" in opts:
-        from . import __version__
-        return print("ipymini", __version__)
+    if "version" in opts: return print("ipymini", sys.modules["ipymini"].__version__)
     if file in (True, ""): sys.exit("ipymini: -f needs the name of a connection file")
     if not file or not (os.path.dirname(file) or os.path.exists(file)):
         from . import install

@@ -1,8 +1,8 @@
-"""Everything IPython: run, complete, inspect, history, configuration, pager, payloads.
+"""Everything IPython, whose own machinery does the work. `Output` is the only way out; methods return reply contents and know no socket.
 
-`Output` is the only way out; methods return reply contents and know no socket. Read `Bridge` first: how a cell
-runs, what it replies, the other requests; then the shell it drives and the application that configures it. IPython's own machinery does the work."""
+Read `Bridge` first: how a cell runs, what it replies, the other requests; then the shell it drives and the application that configures it."""
 import asyncio, os, sys, warnings
+from functools import cached_property
 from IPython.core import page, payloadpage
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.autocall import ZMQExitAutocall
@@ -28,13 +28,14 @@ def error_content(etype, value, traceback):
 class Bridge:
     "An IPython shell behind message contents; `options`: traits by `Class.trait`, and some options of IPython's command line"
     def __init__(self, out, options, file, loop):
-        self.loop,self.out,self.parent,self.exiting,self.saving,self.dap = loop,out,out.parent,False,None,None
+        self.loop,self.out,self.parent,self.exiting,self.saving = loop,out,out.parent,False,None
         os.environ.update(environ)
         os.environ.setdefault("MPLBACKEND", inline)
         self.app = IPKernelApp.instance(connection_file=file)
         self.app.configure(options)
         out.start(self.app.capture_fd_output)
         self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
+        ip.display_pub.out = ip.displayhook.out = out
         ip.loop_runner = asyncio.run  # for cells that a cell runs: %%capture, %run of a notebook
         ip.loop_runner_map["asyncio"] = ip.loop_runner,True
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
@@ -101,9 +102,7 @@ class Bridge:
 
     def interrupted(self, msg):
         "Show and return a KeyboardInterrupt that hit before or after the cell's own code"
-        error = KeyboardInterrupt()
-        self.ip._showtraceback(KeyboardInterrupt, error, ["KeyboardInterrupt"])
-        return dict(self.failed(msg, error), execution_count=msg.state["count"], payload=msg.state["payload"])
+        return dict(self.failed(msg, KeyboardInterrupt()), execution_count=msg.state["count"], payload=msg.state["payload"])
 
     def save_soon(self):
         "Write history a second from now, off the path of replies"
@@ -163,19 +162,16 @@ class Bridge:
         return dict(status="ok", comms=found)
 
     def home(self, msg):
-        "The subshell that made the comm to which `msg` goes, if it is one that code has made"
-        comm = "comm" in sys.modules and comms.manager().comms.get(str(msg["content"].get("comm_id")))
-        return comm and comm.primary and comm.home
+        "The subshell that opened the comm to which `msg` goes, or None"
+        return "comm" in sys.modules and getattr(comms.manager().comms.get(str(msg["content"].get("comm_id"))), "home", None)
 
     async def comm(self, msg):
         "Hand a comm message to its comm; a callback's error is shown by the `comm` package's log, on stderr"
         try: getattr(comms.manager(), msg.type)(None, msg.ids, msg)
         except KeyboardInterrupt: self.ip.showtraceback()
 
-    @property
-    def debugger(self):
-        if not self.dap: self.dap = Debugger(self.ip, self.out.publish)
-        return self.dap
+    debugger = cached_property(lambda self: Debugger(self.ip, self.out.publish))
+    dap = property(lambda self: vars(self).get("debugger"))  # if there is one yet
 
 class Payloads(PayloadManager):
     "Payloads of the request that writes them"
@@ -206,23 +202,12 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
     "IPython's shell with a frontend in place of a terminal"
     bridge,kernel = Any(),Any()
     displayhook_class,display_pub_class,compiler_class = DisplayHook,DisplayPublisher,Compiler
-    keepkernel_on_exit = None
 
-    @default("banner1")
-    def _banner(self): return ""
+    banner1 = Unicode("")
+    counter,booted,completer,keepkernel_on_exit = 1,False,None,None  # counter: the next cell's number
 
     @default("exiter")
     def _exiter(self): return ZMQExitAutocall(self)
-
-    counter,booted,completer = 1,False,None  # counter: the next cell's number
-
-    def init_display_pub(self):
-        super().init_display_pub()
-        self.display_pub.out = self.bridge.out
-
-    def init_displayhook(self):
-        super().init_displayhook()
-        self.displayhook.out = self.bridge.out
 
     def init_history(self):
         import sqlite3
@@ -313,9 +298,7 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
     out = property(lambda self: self.bridge.out)
 
 def trim(tb, skipped):
-    """Cut off the end of `tb` that modules named like `skipped` added: the signal handler that interrupted, what it awaited
-
-    Of more than 2,000 frames the middle goes as well: IPython takes 2 ms for each."""
+    "Cut off the end of `tb` that modules named like `skipped` added, and the middle of one so long that IPython would take seconds"
     tbs = [tb] if tb else []
     while tbs and tbs[-1].tb_next: tbs.append(tbs[-1].tb_next)
     while tbs and tbs[-1].tb_frame.f_globals.get("__name__", "").startswith(skipped): tbs.pop()

@@ -1,8 +1,7 @@
 """The sockets: heartbeat, shell, control, stdin and iopub, one class each over one `Channel` thread. The only user of zmq.
 
-A channel's thread is the only one that touches its socket, and waits in one place, `poll`. Other threads may call `send`, `fence`, `stop` and what a
-channel adds: `ask` and `answer` of stdin, `text`, `flush` and `wait_for_room` of iopub. Read `Channel` first, then `IOPub`, which gathers text and,
-through `wait_for_room`, slows a writer down to the pace of the slowest reader."""
+A channel's thread alone touches its socket, and waits in one place, `poll`. Others may call `send`, `fence`, `stop`, `ask` and `answer` of stdin, `text`,
+`flush` and `wait_for_room` of iopub. Read `Channel`, then `IOPub`, which gathers text and slows a writer down to the pace of the slowest reader."""
 import os, zmq
 from collections import deque
 from json import loads
@@ -24,7 +23,7 @@ reader_queue = 32      # messages that zmq queues for one reader
 patience = 10_000      # ms that a reader who does not read may hold up the others
 
 # pyzmq's Python layer over these costs more than they do; as ints its constants are not enums that it has to make
-send,recv,get = Socket.send,Socket.recv,Socket.get
+Context,send,recv,get = zmq.Context,Socket.send,Socket.recv,Socket.get
 events,pollin,rcvmore,sndmore = map(int, (zmq.EVENTS, zmq.POLLIN, zmq.RCVMORE, zmq.SNDMORE))
 
 class Channel(Thread):
@@ -146,10 +145,6 @@ class Channel(Thread):
         for f in frames[:-1]: send(self.sock, f, sndmore, copy)
         send(self.sock, frames[-1], 0, copy)
 
-def contexts():
-    "A zmq context for the channels, and one for the heartbeat"
-    return zmq.Context(), zmq.Context()
-
 def register(ctx, wire, cfg):
     "Tell whoever started us, at the address in `cfg`, the ports we bound. Raises: BadConnection. Source: JEP 66"
     url = f"tcp://{cfg.get('registration_ip')}:{cfg['registration_port']}"
@@ -181,7 +176,7 @@ class Stdin(Channel):
     "Prompts out, lines in, one asker after the other"
     def __init__(self, *args):
         super().__init__(*args)
-        self.askers,self.lost = deque(),False
+        self.askers,self.lost,self.on_msg = deque(),False,self.on_line
 
     def options(self, sock):
         super().options(sock)
@@ -190,8 +185,7 @@ class Stdin(Channel):
     def ask(self, msg, frames):
         """The line that the client of `msg`, or `answer`, answers to the input_request in `frames`
 
-        Waits for ever; a signal handler's exception ends the wait.
-        Source: Jupyter messaging 5.5, stdin: a frontend shows one prompt at a time."""
+        Waits for ever, or till a signal handler raises. Source: Jupyter messaging 5.5, stdin: a frontend shows one prompt at a time."""
         q = Question(msg, frames)
         try:
             self.fence(lambda: self.put(q))
@@ -228,10 +222,6 @@ class Stdin(Channel):
     def pump(self):
         if self.lost: self.deliver()
         super().pump()
-
-    def take(self, frames):
-        self.on_msg = self.on_line
-        super().take(frames)
 
     def on_line(self, msg):
         "Hand `msg` to the first asker if it is for him; consoles send it without a parent"

@@ -52,7 +52,7 @@ class IPythonKernel:
     sub             = property(lambda self: self.k.subs.get(self.get_parent().get("header", {}).get("subshell_id"), self.k.main))
 
     def get_parent(self, channel=None): return parent.get() or {}  # ipywidgets' Output
-    def set_parent(self, ident, msg, channel=None): parent.set(message(msg))  # jupyter_ui_poll
+    def set_parent(self, ident, msg, channel=None): parent.set(Msg.of(msg))  # jupyter_ui_poll
 
     def send_response(self, stream, type, content=None, ident=None, buffers=None, track=False, header=None, metadata=None, channel=None):
         self.session.send(stream, type, content, self.get_parent(), ident, buffers, metadata=metadata)  # ipywidgets' Output
@@ -83,11 +83,7 @@ class Session:
 
     def send(self, stream, type, content=None, parent=None, ident=None, buffers=None, track=False, header=None, metadata=None):
         topic = ident[0] if isinstance(ident, list) and ident else ident or None
-        self.k.output(type, content or {}, msg=message(parent), metadata=metadata, buffers=buffers or (), topic=topic)
-
-def message(d):
-    "The `Msg` that `d`, a message or a header, tells of"
-    return Msg.of(d if not d or "header" in d else dict(header=d))
+        self.k.output(type, content or {}, msg=Msg.of(parent), metadata=metadata, buffers=buffers or (), topic=topic)
 
 def with_classes(getfile):
     "`inspect.getfile` that finds classes of cells, too, which name no file: in the newest cell that has a class of the name"
@@ -115,19 +111,8 @@ class Patches:
 
 def let_interrupts_leave(debugger):
     "IPython's debugger in the place of pdb's; an interrupt ends the cell, where one of them would ask again and the other go on"
-    class Pdb(debugger.InterruptiblePdb):
-        hit = None
-        def cmdloop(self, intro=None):
-            try: super().cmdloop(intro)
-            except KeyboardInterrupt as e:
-                self.hit = e
-                raise
-
-        def interaction(self, *args):
-            super().interaction(*args)
-            if self.hit: raise self.hit
-
-    sys.modules["pdb"].Pdb = Pdb
+    pdb = sys.modules["pdb"]
+    pdb.Pdb = type("Pdb", (debugger.InterruptiblePdb,), dict(interaction=pdb.Pdb.interaction))
 
 def let_anyio_nest(eventloop):
     "`anyio.run` looks for a running loop before it calls asyncio"
@@ -146,7 +131,8 @@ def let_trio_interrupt(trio):
             signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
     trio.run = plainly
 
-patches = {"pdb": lambda pdb: import_module("IPython.core.debugger"), "IPython.core.debugger": let_interrupts_leave, "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt}
+patches = {"pdb": lambda _: import_module("IPython.core.debugger"), "IPython.core.debugger": let_interrupts_leave,
+    "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt}
 
 # -- modules
 

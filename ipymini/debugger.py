@@ -1,8 +1,7 @@
 """The debugger: what debugpy answers, what we answer without it, and the files that cells seem to come from.
 
-Touches debugpy, which the first `initialize` imports, and one TCP socket to its adapter process; is handed `publish(type, content)` for events. Read
-`cell_name`, which every cell pays for, then `Debugger`: the way of a request of the debug adapter protocol, a session from `initialize` to `disconnect`,
-what debugpy answers, what we answer; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it."""
+Touches debugpy, which the first `initialize` imports, and a TCP socket to its adapter process. Read `cell_name`, which every cell pays for, then `Debugger`:
+the way of a request, a session, what debugpy answers, what we do; then `Link`, the wire to debugpy, and `Looks`, which tells of values without it."""
 import atexit, json, linecache, os, re, reprlib, shutil, socket, sys, tempfile, threading, tokenize, types
 from ast import literal_eval
 from concurrent.futures import Future

@@ -34,7 +34,7 @@ def qt(name):
     return step
 
 class Turns:
-    "Calls the `step` of the toolkit `name` on `loop`, again and again until `stop`"
+    "Calls the `step` of the toolkit `name` on `loop`, again and again until `timer` is cancelled"
     def __init__(self, name, loop):
         self.kind,self.step,self.loop = toolkits[name],toolkits[name](name),loop
         self.next()
@@ -45,8 +45,6 @@ class Turns:
         self.next()  # first, so that nothing that happens in the step is the end of it
         with suppress(KeyboardInterrupt): self.step()
 
-    def stop(self): self.timer.cancel()
-
 toolkits = dict(tk=tk, qt=qt, qt5=qt, qt6=qt)
 others = "none", "asyncio", "inline", "ipympl", "nbagg", "notebook", "webagg", "widget"  # they need no toolkit: our loop runs, and is asyncio's
 enabled = []  # the one toolkit that has turns
@@ -55,7 +53,7 @@ def enable(gui, loop):
     "Give the toolkit `gui` its turns on `loop`; None, or a name that stands for no toolkit, ends them. Raises: UsageError, RuntimeError, ImportError"
     if gui and gui not in toolkits and gui not in others: raise UsageError(f"unknown GUI {gui!r}; known are {', '.join(sorted([*toolkits, *others]))}")
     if gui not in toolkits:
-        while enabled: enabled.pop().stop()
+        while enabled: enabled.pop().timer.cancel()
         return
     if enabled and enabled[0].kind is not toolkits[gui]:
         raise RuntimeError(f"only one GUI toolkit at a time: %gui none ends the turns of {enabled[0].kind.__name__}, which is enabled")

@@ -9,7 +9,7 @@ from socket import socketpair
 from time import monotonic, sleep
 
 from . import __version__, system
-from .channels import Channel, Heartbeat, IOPub, Stdin, contexts, register
+from .channels import Channel, Context, Heartbeat, IOPub, Stdin, register
 from .wire import BadConnection, Msg, Wire, iso, parent, ports, read_connection, version, write_connection
 
 quick = {f"{s}_request" for s in "complete inspect is_complete history kernel_info comm_info".split()}  # answered beside a running cell
@@ -19,7 +19,8 @@ grace = .2      # seconds that a cell has to end before the kernel ends without 
 piece = 2**18   # characters in one stream message
 caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
 # modules in which a KeyboardInterrupt could leave a lock locked that is taken before `try`, or be swallowed: it waits till they are left
-delicate = "ipymini.", "json", "hmac", "threading", "importlib._bootstrap", "logging", "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell"
+delicate = ("ipymini.", "json", "hmac", "threading", "importlib._bootstrap", "logging",
+    "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell")
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
 
 class Kernel:
@@ -30,12 +31,12 @@ class Kernel:
             else read_connection(file)
         self.cfg,asked = cfg,dict(cfg)
         self.wire = wire = Wire(cfg["key"].encode(), cfg["signature_scheme"])
-        self.ctx,self.hb_ctx = contexts()
+        self.ctx = Context()
         self.shell = Channel("shell", wire, self.ctx, self.log, self.on_shell, self.died)
         self.control = Channel("control", wire, self.ctx, self.log, self.on_control, self.died)
         self.stdin = Stdin("stdin", wire, self.ctx, self.log, None, self.died)
         self.iopub = IOPub("iopub", wire, self.ctx, self.log, None, self.died)
-        self.hb = Heartbeat("hb", wire, self.hb_ctx, self.log)
+        self.hb = Heartbeat("hb", wire, Context(), self.log)
         self.channels = [self.iopub, self.control, self.stdin, self.shell]
         for ch in (*self.channels, self.hb): ch.bind(cfg, f"{ch.name}_port")
         if "registration_port" in cfg: register(self.ctx, wire, cfg)
@@ -50,14 +51,13 @@ class Kernel:
         for s in self.signals: s.setblocking(False)
         self.control.watch(self.signals[0].fileno(), self.on_signals)
         if hasattr(os, "register_at_fork"): system.part_at_fork(caught, self.on_signal)
-        self.topic = f"kernel.{wire.session}."
 
     # -- in
 
     def on_shell(self, msg):
         # on the shell thread
         id = msg["header"].get("subshell_id")
-        if None not in self.subs: return self.on_early(msg)
+        if None not in self.subs and msg.type != "kernel_info_request": return self.early.append(msg)  # waits for `open`
         sub = self.subs.get(id) if id is None or isinstance(id, str) else None
         if not sub: return now(self.serve(self.shell, None, msg))
         beside = msg.type in quick and (sub.msg or sub.q)
@@ -74,14 +74,7 @@ class Kernel:
         home.put(msg)
         self.later(patience, self.overtake, home)
 
-    def on_early(self, msg):
-        "Before there is a shell only kernel_info is answered; the rest waits for `open`"
-        if msg.type == "kernel_info_request": now(self.serve(self.shell, None, msg))
-        else: self.early.append(msg)
-
-    def on_control(self, msg):
-        # on the control thread
-        now(self.serve(self.control, None, msg))
+    def on_control(self, msg): now(self.serve(self.control, None, msg))  # on the control thread
 
     def aside(self):
         "The subshell that answers what must not wait for a cell; it runs no user code"
@@ -184,8 +177,7 @@ class Kernel:
     def abort(self, sub):
         "Refuse the execute requests that `sub` has received by now"
         sub.aborting = True
-        def resume(): sub.aborting = False
-        self.shell.fence(lambda: sub.put(resume))
+        self.shell.fence(lambda: sub.put(lambda: setattr(sub, "aborting", False)))
 
     def complete(self, sub, msg):
         c = need(msg["content"], code=str)
@@ -265,7 +257,7 @@ class Kernel:
 
     def publish(self, type, content, msg=None, metadata=None, buffers=(), topic=None):
         "Send `content` to everybody on behalf of `msg`, by default the request that this runs for; of nobody's, the newest cell"
-        topic = topic or topics.get(type) or f"{self.topic}{type}".encode()
+        topic = topic or topics.get(type) or f"kernel.{self.wire.session}.{type}".encode()
         self.iopub.send(self.wire.pack(type, content, msg or parent.get() or self.latest, metadata, buffers, [topic]))
 
     def output(self, type, content, **kw):
@@ -299,14 +291,11 @@ class Kernel:
         try:
             self.load()
             self.main.forever()
-        except BaseException: self.fail()
+        except (Exception, SystemExit):  # a setting that IPython refuses, a package that is broken
+            from traceback import format_exc
+            self.log(f"could not start:\n{format_exc()}")
+            self.status = 1
         self.finish()
-
-    def fail(self):
-        "Tell why there is no shell: a setting that IPython refuses, a package that is broken"
-        import traceback
-        self.log(f"could not start:\n{traceback.format_exc()}")
-        self.status = 1
 
     def catch_signals(self):
         "SIGINT reaches user code here and, like the others, the control thread, which is there when the main thread is stuck"
@@ -317,13 +306,11 @@ class Kernel:
     def watch_launcher(self):
         "End with the process that started us"
         pid = os.environ.get("JPY_PARENT_PID", "")
-        if pid.isdigit() and 1 < int(pid) < 2**31: system.watch_process(int(pid), self.control, self.orphaned)
-        if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1": self.watch_stdin(os.dup(0))
+        if pid.isdigit() and 1 < int(pid) < 2**31: system.watch_process(int(pid), self.control, lambda: self.end(1))
+        if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1":
+            fd = os.dup(0)
+            self.control.watch(fd, lambda: os.read(fd, 4096) or self.end(1))
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a cell's children must not wait for a line, nor eat the launcher's
-
-    def watch_stdin(self, fd): self.control.watch(fd, lambda: os.read(fd, 4096) or self.orphaned())
-
-    def orphaned(self): self.end(1)
 
     def end(self, status):
         # on the control thread
@@ -338,7 +325,7 @@ class Kernel:
         from . import compat
         from .bridge import Bridge
         from .output import Output
-        self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent, adopt), self.options, self.file, self.main.loop)
+        self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent, Msg.of), self.options, self.file, self.main.loop)
         if not (sys.flags.isolated or os.environ.get("PYTHONSAFEPATH")): sys.path.insert(0, "")  # -P of kernel.json was for us
         compat.install(self)
         self.bridge.boot()
@@ -409,7 +396,7 @@ class Kernel:
         # on the control thread
         if self.stopping: return
         self.stopping = True
-        end = threading.Timer(1.5, self.perish)  # whatever hangs below, we go
+        end = threading.Timer(1.5, lambda: (system.reap(0), os._exit(self.status)))  # whatever hangs below, we go
         end.daemon = True
         end.start()
         system.signal_all(system.children(), signal.SIGTERM)
@@ -417,11 +404,6 @@ class Kernel:
             self.main.stop()
             if self.main.msg: system.interrupt_main()
         if not self.finishing.wait(grace): self.finish()
-
-    def perish(self):
-        # on a thread of its own
-        system.reap(0)
-        os._exit(self.status)
 
     def died(self, ch, e):
         # on the thread of `ch`; a kernel that lost a channel only looks alive
@@ -440,19 +422,14 @@ class Kernel:
         for ch in self.channels:
             if ch is not threading.current_thread(): ch.join(.5)
         self.ctx.destroy(200)
-        if self.made: system.remove(self.file)
         self.letter.burn()
-        system.remove(*self.ipc)
+        system.remove(*[self.file]*self.made, *self.ipc)
         os._exit(self.status)
 
 class UnknownSubshellError(LookupError): "A request for a subshell that is not there"
 class Aborted(RuntimeError):             "A cell that was not run because one before it failed"
 
 def is_delicate(frame): return bool(frame) and frame.f_globals.get("__name__", "").startswith(delicate)
-
-def adopt(msg):
-    "Run on behalf of `msg`, a message or a dict like one"
-    return parent.set(Msg.of(msg))
 
 def now(coro):
     "Run `coro`, which waits for nothing, to its end"

@@ -1,7 +1,6 @@
 """What user code writes, shows and asks: stdout and stderr, displays and results, `input`; and which request a thread's output belongs to.
 
-Imports nothing of ours: `Output` is handed its ways out, `publish(type, content, ...)`, `write(name, text)`, `flush()`, `ask(prompt, password)`, and
-`parent`, the ContextVar of the current request, which `adopt(message)` sets.
+Imports nothing of ours: `Output` is handed its ways out; `parent`, the ContextVar of the current request; `message(dict)`, which makes a request of one.
 Read `Output` first; below it the streams, IPython's two display hooks, and `Capture`, which turns file descriptors 1 and 2 into streams."""
 import builtins, codecs, io, os, select, sys, threading
 from contextvars import Context
@@ -11,8 +10,8 @@ from IPython.core.error import StdinNotImplementedError
 
 class Output:
     "Takes over, from `start`, the process's streams and prompts"
-    def __init__(self, publish, write, flush, ask, parent, adopt):
-        self.publish,self.write,self.flush,self.ask,self.parent,self.adopt = publish,write,flush,ask,parent,adopt
+    def __init__(self, publish, write, flush, ask, parent, message):
+        self.publish,self.write,self.flush,self.ask,self.parent,self.message = publish,write,flush,ask,parent,message
         self.stdout,self.stderr,self.capture = OutStream(self, "stdout"),OutStream(self, "stderr"),None
 
     def start(self, capture):
@@ -95,7 +94,7 @@ class Parented:
     parent_header = property(lambda self: self.get_parent().get("header", {}))
 
     def get_parent(self):                 return self.out.parent.get() or {}
-    def set_parent(self, parent):         return self.out.adopt(parent)
+    def set_parent(self, parent):         return self.out.parent.set(self.out.message(parent))
     def reset_thread_parent(self, token): self.out.parent.reset(token)
     set_thread_parent = set_parent
 
@@ -141,15 +140,11 @@ class OutStream(Hooked, io.TextIOBase):
                 self.out.write(self.name, s)
         return len(s)
 
-    def flush(self): self.out.flush()
-
-    def fileno(self): return self.fd
-
+    def flush(self):    self.out.flush()
+    def fileno(self):   return self.fd
     def writable(self): return True
-
-    def isatty(self): return False
-
-    def close(self): pass  # the process has no other
+    def isatty(self):   return False
+    def close(self):    pass  # the process has no other
 
 class Bytes(io.RawIOBase):
     "The byte side of a stream"
@@ -200,7 +195,7 @@ class DisplayPublisher(Hooked, displaypub.DisplayPublisher):
 class Capture:
     "Reads what is written to file descriptors 1 and 2 and puts it on the streams, for the cell that began last"
     def __init__(self, out):
-        self.out,self.lock,self.busy,self.sources,self.local = out,threading.RLock(),False,{},threading.local()
+        self.out,self.lock,self.busy,self.sources = out,threading.RLock(),False,{}
         for fd,name in ((1, "stdout"), (2, "stderr")):
             r,w = os.pipe()
             os.set_blocking(r, False)
@@ -216,11 +211,10 @@ class Capture:
             self.drain()
 
     def poll(self, *timeout):
-        "True if there is something to read; each thread has a poll object, which two may not use at a time"
-        if "poll" not in self.local.__dict__:
-            self.local.poll = select.poll()
-            for fd in self.sources: self.local.poll.register(fd, select.POLLIN)
-        return self.local.poll.poll(*timeout)
+        "True if there is something to read; two threads may not use a poll object at a time"
+        p = select.poll()
+        for fd in self.sources: p.register(fd, select.POLLIN)
+        return p.poll(*timeout)
 
     def drain(self, wait=True):
         "Queue what can be read; without `wait` only look, in this order, whether there is something, or somebody has read it but not queued it yet"

@@ -255,6 +255,5 @@ def plain(frame):
 
 def leave_child():
     "End a forked child at the end of its cell: it has no business in our loop"
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for f in (sys.stdout, sys.stderr): f.flush()
     os._exit(0)

@@ -16,7 +16,7 @@ class Letter:
     "What the next kernel on the connection file `file` says in its first cell if this one dies: the cell that ran and faulthandler's stack"
     def __init__(self, file):
         folder,name = os.path.split(file)
-        self.path,self.text = os.path.join(folder, f".{name}.death"),""  # hidden, as jupyter_client takes any file with a kernel's number for its connection file
+        self.path,self.text = os.path.join(folder, f".{name}.death"),""  # hidden: jupyter_client finds connection files by part of a name
         try:
             f = open(os.open(self.path, os.O_RDWR|os.O_CREAT|os.O_APPEND, 0o600), "r+b", 0)
             self.text = story(f.read())

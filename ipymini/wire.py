@@ -1,7 +1,6 @@
 """Bytes and messages: `Msg`, frames to messages and back, signatures, the connection file.
 
-Needs the standard library alone. Read `Wire` from the top: what comes in, what goes out; then how values become JSON; then the file.
-Source: Jupyter messaging 5.5, "The Wire Protocol"; JEP 106 for the connection file."""
+Standard library alone. Read `Wire`: what comes in, what goes out; then how values become JSON; then the file. Source: Jupyter messaging 5.5; JEP 106."""
 import hmac, json, os
 from contextvars import ContextVar
 from functools import lru_cache
@@ -29,8 +28,9 @@ class Msg(dict):
 
     @classmethod
     def of(cls, d):
-        "`d` itself, or the message that the plain dict `d` describes; None of an empty one"
+        "`d` itself, or the message that the plain dict `d`, a message or its header, describes; None of an empty one"
         if isinstance(d, cls) or not d: return d or None
+        if "header" not in d: d = dict(header=d)
         return cls(d.get("header") or {}, d.get("content"), d.get("parent_header"), d.get("metadata"), ids=d.get("ids", ()))
 
 class Wire:
@@ -72,9 +72,7 @@ class Wire:
         return d
 
     def pack(self, type, content, parent=None, metadata=None, buffers=(), ids=()):
-        """Frames of a new message `type` that answers `parent`, led by `ids`
-
-        Raises: TypeError or ValueError where `content` has no JSON form."""
+        "Frames of a new message `type` that answers `parent`, led by `ids`. Raises: TypeError or ValueError where `content` has no JSON form"
         s = self.session
         header = (header_form % (s, next(self.ids), type, s, iso(), version)).encode()
         parts = [header, parent.raw if parent is not None else b"{}", encode(metadata) if metadata else b"{}", encode(content)]
@@ -137,13 +135,10 @@ def read_connection(path):
     except (ValueError, RecursionError) as e: raise BadConnection(f"connection file {path} is not valid JSON: {e}") from None
     if not isinstance(cfg, dict): raise BadConnection(f"connection file {path} does not hold a JSON object")
     cfg = {**dict(transport="tcp", ip="127.0.0.1", key="", signature_scheme="hmac-sha256"), **dict.fromkeys(ports, 0), **cfg}
-    for p in ports:
-        if not isinstance(cfg[p], int) or isinstance(cfg[p], bool) or not 0 <= cfg[p] <= 65535:
-            raise BadConnection(f"connection file {path}: {p} is {cfg[p]!r}, not a port number")
-    for k in ("transport", "ip", "key", "signature_scheme"):
-        if not isinstance(cfg[k], str): raise BadConnection(f"connection file {path}: {k} is {cfg[k]!r}, not a string")
-    if cfg["transport"] not in ("tcp", "ipc"):
-        raise BadConnection(f"connection file {path}: transport is {cfg['transport']!r}, known are tcp and ipc")
+    for k,v in cfg.items():
+        what = "a port number" if k in ports and not (type(v) is int and 0 <= v <= 65535) else "tcp or ipc" if k == "transport" and v not in ("tcp", "ipc") \
+            else "a string" if k in ("ip", "key", "signature_scheme") and not isinstance(v, str) else None
+        if what: raise BadConnection(f"connection file {path}: {k} is {v!r}, not {what}")
     return cfg
 
 def write_connection(path, cfg):

@@ -117,8 +117,8 @@ def test_only_busy_tells_busy_and_idle():
 def test_only_serve_replies(): assert where(calls("reply")) == {"kernel.Kernel.serve"}
 
 def test_nobody_sleeps():
-    "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for, of debugpy's readiness"
-    assert where(calls("sleep")) <= {"debugger.Debugger.initialize", "system.wait_process", "system.reap", "system.wait_for_one", "subshell.Subshell.wait_until"}
+    "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for, of debugpy's readiness; and for a signal"
+    assert where(calls("sleep")) <= {"kernel.Kernel.on_end", "debugger.Debugger.initialize", "system.wait_process", "system.reap", "system.wait_for_one", "subshell.Subshell.wait_until"}
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
@@ -133,6 +133,7 @@ def catches(name):
 def test_exceptions_are_caught_by_name():
     "All of them only where a fault has to become an answer, and around calls into the user's own code"
     assert where(catches("Exception")) <= {"kernel.Kernel.serve", "channels.Channel.run",
+        "kernel.Kernel.run",  # whatever keeps the shell from loading is told
         "kernel.Kernel.complete",  # a completer of the user's that fails gives no matches, protocol.md 2.10
         "debugger.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
         "bridge.error_content",  # `str` of the user's exception
