@@ -19,8 +19,7 @@ grace = .2      # seconds that a cell has to end before the kernel ends without 
 piece = 2**18   # characters in one stream message
 caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
 # modules in which a KeyboardInterrupt could leave a lock locked that is taken before `try`, or be swallowed: it waits till they are left
-delicate = ("ipymini.", "json", "hmac", "threading", "importlib._bootstrap", "logging",
-    "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell")
+delicate = "ipymini.", "json", "hmac", "importlib._bootstrap", "logging", "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell"
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
 
 class Kernel:
@@ -345,7 +344,7 @@ class Kernel:
         except RuntimeError: pass
         if num != signal.SIGINT: return self.on_end(num)
         if not self.main or not self.main.tid: return
-        self.delays = self.delays+1 if is_delicate(frame) else 0
+        self.delays = self.delays+1 if self.main.task and is_delicate(frame) else 0  # between cells it would hit one that comes later
         if 0 < self.delays < 50 and not self.stopping: self.control.fence(self.again)
         else: self.main.interrupt(frame)
 
