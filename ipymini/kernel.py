@@ -215,7 +215,7 @@ class Kernel:
     def interrupt(self, sub, msg):
         self.landed.acquire(blocking=False)
         system.interrupt()
-        self.landed.acquire(timeout=.02)  # else it could hit a cell that comes after the reply
+        self.landed.acquire(timeout=.1)  # else it could hit a cell that comes after the reply
         return dict(status="ok")
 
     def shutdown(self, sub, msg): return self.leave(dict(status="ok", restart=bool(msg["content"].get("restart"))))

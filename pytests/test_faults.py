@@ -41,8 +41,8 @@ def test_a_home_that_cannot_be(own, home, value):
     kc = own(env=dict(home, HOME=value, IPYTHONDIR=value+"/.ipython"))
     assert works(kc) and ends(kc)
 
-def test_without_a_home(own, home):
-    kc = own(env={k: "" for k in home})
+def test_without_a_home(own, home, tmp_path):
+    kc = own(env={k: "" for k in home}, cwd=tmp_path)
     assert works(kc) and ends(kc)
 
 def test_a_home_that_is_read_only(own, home):
