@@ -12,7 +12,7 @@ from zmq.backend import Socket
 
 from .wire import BadConnection, BadMessage, Duplicate, delim, encode, ports
 
-first_delay = .003     # seconds: a printed line is several writes, they go out as one message,
+first_delay = .001     # seconds: a printed line is several writes, they go out as one message,
 line_delay = .008      # which an unfinished line may wait for
 gather_delay = .022    # seconds between two messages of one stream, and
 flushes = 5            # messages that `flush` may send in between, until a second has passed in silence: 50 in any second
