@@ -89,3 +89,18 @@ def test_the_completer_is_made_when_it_is_needed(own):
     assert kc.run("get_ipython().completer is None").result == "False"
 
 def test_number_of_modules_at_the_first_execute_reply(loaded): assert len(loaded["ran"]) <= 400  # 358 in November 2026, IPython 9.18
+
+# -- counts, where a time would say less
+
+def test_threads_of_a_kernel(own):
+    names = own().run("import threading; sorted(t.name for t in threading.enumerate())").result
+    assert eval(names) == ["IPythonHistorySavingThread", "MainThread", "control", "fd capture", "hb", "iopub", "shell", "stdin"]
+
+def test_messages_that_a_cell_takes(own):
+    kc,cells = own(),{"1": 4, "pass": 3, "print(1)": 4, "print(1); 2": 5, "1/0": 4, "display(1); display(2)": 5, "import os; os.write(1, b'x');": 4, "": 3}
+    assert {code: len(kc.run(code).msgs) for code in cells} == cells
+
+def test_messages_that_a_request_takes(own):
+    kc,c = own(),dict(code="len", cursor_pos=3)
+    asked = {t: len(kc.request(f"{t}_request", c).msgs) for t in "kernel_info complete inspect is_complete history comm_info connect".split()}
+    assert set(asked.values()) == {2}, asked
