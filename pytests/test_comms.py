@@ -315,14 +315,14 @@ def test_the_comm_of_a_subshell_that_is_gone_is_heard(kc):
 @pytest.mark.parametrize("kind", ["future", "event"])
 def test_a_cell_may_await_what_a_message_over_a_subshell_brings(kc, sub, kind):
     wait = dict(future="await fut", event="await asyncio.wait_for(ev.wait(), 10)")[kind]
-    id = made(kc, "fut.set_result(1)\nev.set()")
+    id = made(kc, "assert asyncio.get_running_loop() is fut.get_loop()\nfut.set_result(1)\nev.set()")
     cell = kc.cell(f"fut,ev = asyncio.get_running_loop().create_future(),asyncio.Event()\nprint('begun')\n{wait}")
     begun(kc, cell)
     say(kc, id, subshell=sub)
     assert kc.wait(cell).result in ("1", "True")
 
 def test_a_background_task_may_await_what_a_message_over_a_subshell_brings(kc, sub):
-    id = made(kc, "fut.set_result('came')")
+    id = made(kc, "assert asyncio.get_running_loop() is fut.get_loop()\nfut.set_result('came')")
     cell = kc.cell("fut = asyncio.get_running_loop().create_future()\nasync def f(): print(await fut)\nt = asyncio.create_task(f())")
     kc.wait(cell)
     say(kc, id, subshell=sub)
