@@ -162,7 +162,7 @@ class Bridge:
         return dict(status="ok", comms=found)
 
     def home(self, msg):
-        "The subshell that opened the comm to which `msg` goes, or None"
+        "The subshell whose cell uses the comm to which `msg` goes, or None"
         return "comm" in sys.modules and getattr(comms.manager().comms.get(str(msg["content"].get("comm_id"))), "home", None)
 
     async def comm(self, msg):

@@ -65,7 +65,7 @@ class Kernel:
         if beside: self.aside().tell(self.overtake, sub)
 
     def on_comm(self, msg, sub):
-        "To where the comm was made, as what its callbacks touch is there; to `sub`, which JupyterLab names, if a cell there does not let it in"
+        "To where cells use the comm, as what its callbacks touch is there; to `sub`, which JupyterLab names, if a cell there does not let it in"
         home = self.bridge.home(msg)
         if home not in self.subs.values(): home = self.main
         if home is sub or sub.msg or sub.q: return sub.put(msg)
@@ -113,7 +113,7 @@ class Kernel:
         with self.busy(msg):
             try: res = await self.answer(ch, sub, msg)
             except Exception as e: res = failure(e)
-            if res is not None and msg.type.endswith("_request"):
+            if res is not None and msg.type.endswith("_request") and not self.status:  # else a signal ends us: a cell that was cut off has no result
                 try: frames = self.reply(msg, res)
                 except Exception as e: frames = self.reply(msg, failure(e))
                 ch.send(frames)

@@ -302,6 +302,10 @@ where = "import threading; print(threading.current_thread() is threading.main_th
 def test_a_callback_runs_on_the_main_thread_though_the_message_names_a_subshell(kc, sub):
     for id in (made(kc, where), talk(kc, where)): assert say(kc, id, subshell=sub).stdout == "True\n"
 
+def test_a_callback_runs_where_a_cell_used_the_comm_last(kc, sub):
+    id = made(kc, where, subshell=sub)
+    assert (say(kc, id, subshell=sub).stdout, kc.run("made.send({})").status, say(kc, id, subshell=sub).stdout) == ("False\n", "ok", "True\n")
+
 def test_a_callback_runs_on_the_subshell_that_made_the_comm(kc, sub):
     id = made(kc, "import threading; print(threading.current_thread().name)", subshell=sub)
     assert say(kc, id).stdout == say(kc, id, subshell=sub).stdout == f"subshell {sub}\n"

@@ -224,8 +224,8 @@ def test_a_cell_that_ends_the_kernel_is_the_last(own, tmp_path, sig):
     kc = own()
     ids = [kc.cell(f"import os, signal; os.kill(os.getpid(), signal.{sig}); open({str(tmp_path/'on')!r}, 'w')"), kc.cell(f"open({str(tmp_path/'next')!r}, 'w')")]
     assert kc.proc.wait(5) == 128+getattr(signal, sig) and not list(tmp_path.iterdir())
-    kc.collect("iopub", .1)
-    assert all(id not in kc.held or kc.held[id].stderr == "" for id in ids)
+    for ch in ("iopub", "shell"): kc.collect(ch, .1)
+    assert all(id not in kc.held or (kc.held[id].stderr, kc.held[id].replies) == ("", []) for id in ids)
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("what", ["idle", "sleep", "loop", "await", "input", "lock", "C code", "child", "threads", "process pool"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 package = Path(__file__).resolve().parent.parent/"ipymini"
-goal,max_lines,max_function = 2200,2849,40
+goal,max_lines,max_function = 2200,2848,40
 
 def files(): return sorted(package.glob("**/*.py"))
 
