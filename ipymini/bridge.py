@@ -202,7 +202,6 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
     "IPython's shell with a frontend in place of a terminal"
     bridge,kernel = Any(),Any()
     displayhook_class,display_pub_class,compiler_class = DisplayHook,DisplayPublisher,Compiler
-
     banner1 = Unicode("")
     counter,booted,completer,keepkernel_on_exit = 1,False,None,None  # counter: the next cell's number
 

@@ -9,10 +9,9 @@ def bind(comm, publish, kernel):
     from comm.base_comm import BaseComm, CommManager
     class Comm(BaseComm):
         "A comm whose messages go out on iopub; `home`: the subshell whose cell sent the last of them, or None"
-        home = None
         def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
             if kernel.get_parent().get("msg_type") == "execute_request": self.home = kernel.sub
             publish(msg_type, dict(data={} if data is None else data, comm_id=self.comm_id, **keys), metadata=metadata, buffers=buffers or (), topic=self.topic)
 
-    Comm.kernel,ours = kernel,CommManager()
+    Comm.kernel,Comm.home,ours = kernel,None,CommManager()
     comm.create_comm,comm.get_comm_manager = Comm,lambda: ours

@@ -18,7 +18,7 @@ patience = .05  # seconds a cell has run before they are
 grace = .2      # seconds that a cell has to end before the kernel ends without it
 piece = 2**18   # characters in one stream message
 caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
-# modules in which a KeyboardInterrupt could leave a lock locked that is taken before `try`, or be swallowed: it waits till they are left
+# modules in which a KeyboardInterrupt of a cell could be swallowed, or leave a lock locked: it waits till they are left; between cells it would hit a later one
 delicate = "ipymini.", "json", "hmac", "importlib._bootstrap", "logging", "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell"
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
 
@@ -44,7 +44,8 @@ class Kernel:
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
         self.delays,self.echo = 0,False  # how often in a row an interrupt was put off; True if the next SIGINT is but its repetition
         self.status,self.delay,self.stopping,self.finishing,self.ending = None,0,False,threading.Event(),threading.Lock()
-        self.ipc = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports] if cfg["transport"] == "ipc" else []  # a cell may change the cwd
+        sockets = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports if cfg["transport"] == "ipc"]  # a cell may change the cwd
+        self.files = [self.file, *sockets] if self.made else sockets
         self.letter,self.landed = system.Letter(self.file),threading.Lock()
         self.signals = socketpair()
         for s in self.signals: s.setblocking(False)
@@ -59,8 +60,8 @@ class Kernel:
         if None not in self.subs and msg.type != "kernel_info_request": return self.early.append(msg)  # waits for `open`
         sub = self.subs.get(id) if id is None or isinstance(id, str) else None
         if not sub: return now(self.serve(self.shell, None, msg))
-        beside = msg.type in quick and (sub.msg or sub.q)
         if msg.type in comm_types: return self.on_comm(msg, sub)
+        beside = msg.type in quick and (sub.msg or sub.q)
         sub.put(msg)
         if beside: self.aside().tell(self.overtake, sub)
 
@@ -85,12 +86,12 @@ class Kernel:
 
     def overtake(self, sub):
         # on the side thread: take out of the queue of `sub` what need not wait, in order, once the cell before it has run for long enough
-        now,waiting,cell = monotonic(),False,getattr(sub.msg, "type", "") == "execute_request"
-        left = sub.since+patience-now if sub.msg else patience
+        t,waiting,cell = monotonic(),False,getattr(sub.msg, "type", "") == "execute_request"
+        left = sub.since+patience-t if sub.msg else patience
         for o in list(sub.q):
             to = self.beside(o)
             if not to or to is sub: continue
-            if left > 0 or not (o.type in quick or cell and now >= o.state["due"]): waiting = True
+            if left > 0 or not (o.type in quick or cell and t >= o.state["due"]): waiting = True
             elif sub.steal(o): to.put((o, sub) if to is self.side else o)
         if waiting: self.side.loop.call_later(max(left, .01), self.overtake, sub)
 
@@ -113,7 +114,7 @@ class Kernel:
         with self.busy(msg):
             try: res = await self.answer(ch, sub, msg)
             except Exception as e: res = failure(e)
-            if res is not None and msg.type.endswith("_request") and not self.status:  # else a signal ends us: a cell that was cut off has no result
+            if res is not None and msg.type.endswith("_request") and not self.status:  # else we end unasked: what was cut off has no result
                 try: frames = self.reply(msg, res)
                 except Exception as e: frames = self.reply(msg, failure(e))
                 ch.send(frames)
@@ -287,13 +288,12 @@ class Kernel:
         self.watch_launcher()
         for ch in (*self.channels, self.hb): ch.start()
         self.publish("status", dict(execution_state="starting"))
-        try:
-            self.load()
-            self.main.forever()
+        try: self.load()
         except (Exception, SystemExit):  # a setting that IPython refuses, a package that is broken
             from traceback import format_exc
             self.log(f"could not start:\n{format_exc()}")
             self.status = 1
+        else: self.main.forever()
         self.finish()
 
     def catch_signals(self):
@@ -344,7 +344,7 @@ class Kernel:
         except RuntimeError: pass
         if num != signal.SIGINT: return self.on_end(num)
         if not self.main or not self.main.tid: return
-        self.delays = self.delays+1 if self.main.task and is_delicate(frame) else 0  # between cells it would hit one that comes later
+        self.delays = self.delays+1 if is_delicate(self.main, frame) else 0
         if 0 < self.delays < 50 and not self.stopping: self.control.fence(self.again)
         else: self.main.interrupt(frame)
 
@@ -389,7 +389,7 @@ class Kernel:
     def reach(self, sub, tries=50):
         "Interrupt `sub`, once it has left delicate code"
         frame = sys._current_frames().get(sub.tid)
-        if tries and is_delicate(frame) or not sub.interrupt(frame): self.later(.001, self.reach, sub, max(0, tries-1))
+        if tries and is_delicate(sub, frame) or not sub.interrupt(frame): self.later(.001, self.reach, sub, max(0, tries-1))
 
     def stop(self):
         # on the control thread
@@ -422,13 +422,13 @@ class Kernel:
             if ch is not threading.current_thread(): ch.join(.5)
         self.ctx.destroy(200)
         self.letter.burn()
-        system.remove(*[self.file]*self.made, *self.ipc)
+        system.remove(*self.files)
         os._exit(self.status)
 
 class UnknownSubshellError(LookupError): "A request for a subshell that is not there"
 class Aborted(RuntimeError):             "A cell that was not run because one before it failed"
 
-def is_delicate(frame): return bool(frame) and frame.f_globals.get("__name__", "").startswith(delicate)
+def is_delicate(sub, frame): return bool(sub.task and frame) and frame.f_globals.get("__name__", "").startswith(delicate)
 
 def now(coro):
     "Run `coro`, which waits for nothing, to its end"

@@ -166,7 +166,7 @@ class Subshell:
         if inside and (below(frame, drive_code) or stray(frame, self.asked or not waits)):
             if not mine and not inject(self.tid, frame): return False
             self.hits += 1
-            if not mine: return rouse(frame)
+            if not mine: return True
             if self.hits >= insistence: insist(frame)
             raise KeyboardInterrupt
         self.hits += 1
@@ -194,13 +194,14 @@ def inject(tid, frame):
     from ctypes import c_ulong, py_object, pythonapi
     args = c_ulong(tid),py_object(KeyboardInterrupt)
     if below(frame, start_code) or sys._current_frames().get(tid) is not frame: return False
-    return pythonapi.PyThreadState_SetAsyncExc(*args)
+    pythonapi.PyThreadState_SetAsyncExc(*args)
+    rouse(frame)
+    return True
 
 def rouse(frame):
-    "True; wakes the loop that waits in `frame`, if one does: nested in a cell, it would see the exception only when it wakes"
+    "Wake the loop that waits in `frame`, if one does: nested in a cell, it would see the exception only when it wakes"
     while frame and frame.f_code is not BaseEventLoop._run_once.__code__: frame = frame.f_back
     if frame: frame.f_locals["self"].call_soon_threadsafe(lambda: None)
-    return True
 
 def insist(frame):
     "Raise KeyboardInterrupt once more at the next line that user code comes to, should it swallow the one that is coming"

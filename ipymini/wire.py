@@ -136,9 +136,10 @@ def read_connection(path):
     if not isinstance(cfg, dict): raise BadConnection(f"connection file {path} does not hold a JSON object")
     cfg = {**dict(transport="tcp", ip="127.0.0.1", key="", signature_scheme="hmac-sha256"), **dict.fromkeys(ports, 0), **cfg}
     for k,v in cfg.items():
-        what = "a port number" if k in ports and not (type(v) is int and 0 <= v <= 65535) else "tcp or ipc" if k == "transport" and v not in ("tcp", "ipc") \
-            else "a string" if k in ("ip", "key", "signature_scheme") and not isinstance(v, str) else None
-        if what: raise BadConnection(f"connection file {path}: {k} is {v!r}, not {what}")
+        if k in ports: good,what = type(v) is int and 0 <= v <= 65535, "a port number"
+        elif k == "transport": good,what = v in ("tcp", "ipc"), "tcp or ipc"
+        else: good,what = k not in ("ip", "key", "signature_scheme") or isinstance(v, str), "a string"
+        if not good: raise BadConnection(f"connection file {path}: {k} is {v!r}, not {what}")
     return cfg
 
 def write_connection(path, cfg):

@@ -583,8 +583,9 @@ def test_tls(own, tmp_path):
     assert own.run(tls.format(str(tmp_path/"pem"))).stdout == "b'hello\\n'\n"
 
 def test_tls_without_an_import_of_ssl(own):
-    r = own.run("import asyncio; await asyncio.open_connection('127.0.0.1', 9, ssl=True, server_hostname='x')")
-    assert r.content["ename"] == "ConnectionRefusedError"
+    r = own.run("import asyncio\nasync def answer(r, w): w.write(b'this is no TLS')\ns = await asyncio.start_server(answer, '127.0.0.1', 0)\n"
+        "await asyncio.open_connection(*s.sockets[0].getsockname(), ssl=True, server_hostname='x')")
+    assert r.content["ename"] == "SSLError"
 
 @pytest.mark.parametrize("code,shown", [
     ("import ssl; type(ssl).__name__, ssl.__spec__.name",                                    "('module', 'ssl')"),
