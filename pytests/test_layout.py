@@ -51,8 +51,6 @@ def calls(name):
 
 # -- size
 
-def test_package_does_not_grow(): assert sum(len(f.read_text().splitlines()) for f in files.values()) <= size.max_lines
-
 @pytest.mark.parametrize("mod", files)
 def test_no_function_over_40_lines(mod): assert [o for o in size.functions(files[mod]) if o[0] > 40] == []
 
@@ -62,14 +60,12 @@ def test_size_tool_prints_files_and_longest_functions_and_agrees():
     r = subprocess.run([sys.executable, root/"tools/size.py"], capture_output=True, text=True, timeout=30)
     assert "ipymini/kernel.py" in r.stdout and "longest of" in r.stdout
     lines = sum(len(f.read_text().splitlines()) for f in files.values())
-    assert f"{lines}  in all, of {size.max_lines}" in r.stdout
-    assert (r.returncode == 0) == (lines <= size.max_lines and "over budget" not in r.stderr)
+    assert f"{lines}  in all" in r.stdout
+    assert (r.returncode == 0) == ("over budget" not in r.stderr)
 
 @pytest.mark.parametrize("mod", files)
 def test_lines_are_about_140_columns(mod):
     assert [f"line {i}: {len(l)}" for i,l in enumerate(files[mod].read_text().splitlines(), 1) if len(l) > 160] == []
-
-def test_readme_is_a_page(): assert len((root/"README.md").read_text().splitlines()) <= 130
 
 # -- the map
 
