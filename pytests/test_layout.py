@@ -15,9 +15,10 @@ import size
 rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel install", ""),
     kernel=("__init__ wire channels system subshell bridge output compat install", ""), bridge=("output comms debugger compat magics gui", "IPython traitlets"),
     channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell", "comm tornado"),
-    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("", "IPython"), gui=("", "IPython"), install=("", "jupyter_client jupyter_core"))
+    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("", "IPython"), gui=("", "IPython"), install=("", "jupyter_client jupyter_core"),
+    **{"environments": ("", ""), "environments.make": ("", "")})
 
-files = {f.stem:f for f in size.files()}
+files = {size.room(f):f for f in size.files()}
 trees = {name:ast.parse(f.read_text()) for name,f in files.items()}
 
 def libraries(tree):
@@ -150,5 +151,5 @@ def test_print_is_for_the_command_line(): assert where(calls("print"), skip=("__
 
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])
 def test_chkstyle_is_silent(folder):
-    r = subprocess.run([Path(sys.executable).parent/"chkstyle", *root.glob(f"{folder}/*.py")], capture_output=True, text=True, timeout=60)
+    r = subprocess.run([Path(sys.executable).parent/"chkstyle", *root.glob(f"{folder}/**/*.py")], capture_output=True, text=True, timeout=60)
     assert (r.returncode, r.stdout.strip()) == (0, "found 0 potential violation(s)"), r.stdout + r.stderr

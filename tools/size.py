@@ -24,23 +24,31 @@ def functions(f):
             yield from walk(o, inner)
     return list(walk(ast.parse(f.read_text()), []))
 
+def room(f):
+    "The name by which the package knows the file `f`: kernel, environments.make; a folder's `__init__` goes by the folder's"
+    parts = f.relative_to(package).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and parts[:-1] else parts)
+
 def imports(f):
     "The modules of the package that the file `f` imports, in functions as well"
-    res,rooms = set(),{o.stem for o in files()}
+    res,rooms = set(),{room(o) for o in files()}
+    folder = list(f.relative_to(package).parts[:-1])
     for o in ast.walk(ast.parse(f.read_text())):
-        if isinstance(o, ast.Import): parts = [a.name.split(".") for a in o.names]
+        if isinstance(o, ast.Import): found = [a.name.split(".") for a in o.names]
         elif not isinstance(o, ast.ImportFrom): continue
-        elif o.level or (o.module or "").split(".")[0] == package.name:
-            at = (o.module or "").split(".")[0 if o.level else 1:]
-            parts = [[package.name, *filter(None, at), a.name] for a in o.names]
-        else: continue
-        for p in parts:
-            if p[0] == package.name: res.add(p[1] if len(p) > 1 and p[1] in rooms else "__init__")
+        else:
+            above = [package.name, *folder][:len(folder)+2-o.level] if o.level else []
+            found = [[*above, *filter(None, (o.module or "").split(".")), a.name] for a in o.names]
+        for parts in found:
+            if parts[0] != package.name: continue
+            # the longest beginning of the dotted name that is a module; the rest is a name in it
+            names = (".".join(parts[1:n]) for n in range(len(parts), 1, -1))
+            res.add(next((n for n in names if n in rooms), "__init__"))
     return res
 
 def cycles():
     "Each import cycle, as a list of modules, once"
-    arrows,res = {f.stem:imports(f) for f in files()},set()
+    arrows,res = {room(f):imports(f) for f in files()},set()
     def follow(path):
         for o in arrows.get(path[-1], ()):
             if o in path: res.add(frozenset(path[path.index(o):]))
@@ -50,7 +58,7 @@ def cycles():
 
 def main():
     bad,lines = [],{f:len(f.read_text().splitlines()) for f in files()}
-    total,funcs = sum(lines.values()),sorted((*o, f.stem) for f in lines for o in functions(f))
+    total,funcs = sum(lines.values()),sorted((*o, room(f)) for f in lines for o in functions(f))
     for f,n in sorted(lines.items(), key=lambda o: -o[1]): print(f"{n:6}  {f.relative_to(package.parent)}")
     print(f"{total:6}  in all\n\nlongest of {len(funcs)} functions; median {median(o[0] for o in funcs):g}")
     for n,name,line,stem in funcs[:-9:-1]: print(f"{n:6}  {stem}.{name}, line {line}")
