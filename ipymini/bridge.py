@@ -158,16 +158,19 @@ class Bridge:
         return dict(status="ok", history=list(rows))
 
     def comm_info(self, target):
-        found = {k: dict(target_name=o.target_name) for k,o in list(comms.manager().comms.items()) if target in (None, "", o.target_name)}
+        found = {k: dict(target_name=o.target_name) for k,o in list(comms.held().items()) if target in (None, "", o.target_name)}
         return dict(status="ok", comms=found)
 
-    def home(self, msg):
-        "The subshell whose cell uses the comm to which `msg` goes, or None"
-        return "comm" in sys.modules and getattr(comms.manager().comms.get(str(msg["content"].get("comm_id"))), "home", None)
+    def comm_of(self, msg):
+        "The comm to which `msg` goes, or None; also of one that a library has made without us"
+        comm = comms.held().get(str(msg["content"].get("comm_id")))
+        return comm if hasattr(comm, "in_use") else None
 
     async def comm(self, msg):
         "Hand a comm message to its comm; a callback's error is shown by the `comm` package's log, on stderr"
-        try: getattr(comms.manager(), msg.type)(None, msg.ids, msg)
+        manager = comms.manager()
+        if not manager: return self.out.write("stderr", "There are no comms: a module called comm hides the package of this name.\n")
+        try: getattr(manager, msg.type)(None, msg.ids, msg)
         except KeyboardInterrupt: self.ip.showtraceback()
 
     debugger = cached_property(lambda self: Debugger(self.ip, self.out.publish))

@@ -1,17 +1,53 @@
 "Comms: the `comm` package, which is loaded when somebody needs it, bound to `publish`"
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from weakref import ref
+
+def package():
+    "The package `comm`, loaded now at the latest; None where a module of the user's has its name"
+    if "comm" not in sys.modules:
+        spec = find_spec("comm")
+        if not spec or not spec.submodule_search_locations: return None
+    module = import_module("comm")
+    return module if hasattr(module, "get_comm_manager") else None
 
 def manager():
-    "The one that holds all comms"
-    return __import__("comm").get_comm_manager()
+    "The one that holds all comms, or None"
+    module = package()
+    return module.get_comm_manager() if module else None
+
+def held():
+    "The comms that are open, by their ids"
+    if "comm" not in sys.modules or not package(): return {}
+    return manager().comms
 
 def bind(comm, publish, kernel):
     "Give the module `comm` comms of ours, which have `kernel`: anywidget and the Output widget of ipywidgets look for it"
+    if not hasattr(comm, "get_comm_manager"): return  # a module of the user's has this name
     from comm.base_comm import BaseComm, CommManager
     class Comm(BaseComm):
-        "A comm whose messages go out on iopub; `home`: the subshell whose cell sent the last of them, or None"
+        "A comm whose messages go out on iopub"
+        home = None    # the subshell whose cell sent the last of them
+        opener = None  # a weak reference to the request that opened it
+        sender = None  # one to the cell that sent last
+
         def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
-            if kernel.get_parent().get("msg_type") == "execute_request": self.home = kernel.sub
+            self.note(msg_type, kernel.get_parent())
             publish(msg_type, dict(data={} if data is None else data, comm_id=self.comm_id, **keys), metadata=metadata, buffers=buffers or (), topic=self.topic)
 
-    Comm.kernel,Comm.home,ours = kernel,None,CommManager()
+        def note(self, msg_type, request):
+            "Remember who uses this comm"
+            if not request: return
+            if msg_type == "comm_open": self.opener = ref(request)
+            if request["msg_type"] == "execute_request":
+                self.home = kernel.sub
+                self.sender = ref(request)
+
+        def in_use(self):
+            "True while the request that opened this comm, or the cell that sent on it last, has not ended"
+            requests = [o() for o in (self.opener, self.sender) if o]
+            return any(o is not None and "ended" not in o.state for o in requests)
+
+    Comm.kernel,ours = kernel,CommManager()
     comm.create_comm,comm.get_comm_manager = Comm,lambda: ours

@@ -120,7 +120,8 @@ def let_anyio_nest(eventloop):
 
 def let_trio_interrupt(trio):
     "`trio.run` spares its internals, but only in place of Python's own handler of SIGINT"
-    run = trio.run
+    run = getattr(trio, "run", None)
+    if not run: return  # a module of the user's has this name
     @wraps(run)
     def plainly(*args, **kw):
         if threading.current_thread() is not threading.main_thread(): return run(*args, **kw)

@@ -10,11 +10,9 @@ from time import monotonic, sleep
 
 from . import __version__, system
 from .channels import Channel, Context, Heartbeat, IOPub, Stdin, register
+from .subshells import Overtaking, comm_types, quick
 from .wire import BadConnection, Msg, Wire, iso, parent, ports, read_connection, version, write_connection
 
-quick = {f"{s}_request" for s in "complete inspect is_complete history kernel_info comm_info".split()}  # answered beside a running cell
-comm_types = "comm_open","comm_msg","comm_close"
-patience = .05  # seconds a cell has run before they are
 grace = .2      # seconds that a cell has to end before the kernel ends without it
 piece = 2**18   # characters in one stream message
 caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
@@ -40,6 +38,7 @@ class Kernel:
         for ch in (*self.channels, self.hb): ch.bind(cfg, f"{ch.name}_port")
         if "registration_port" in cfg: register(self.ctx, wire, cfg)
         elif self.made or cfg != asked: write_connection(file, cfg)
+        self.overtaking = Overtaking(self)
         self.subs,self.gone,self.main,self.side,self.bridge,self.loaded = {},[],None,None,None,threading.Event()
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
         self.delays,self.echo = 0,False  # how often in a row an interrupt was put off; True if the next SIGINT is but its repetition
@@ -60,19 +59,10 @@ class Kernel:
         if None not in self.subs and msg.type != "kernel_info_request": return self.early.append(msg)  # waits for `open`
         sub = self.subs.get(id) if id is None or isinstance(id, str) else None
         if not sub: return now(self.serve(self.shell, None, msg))
-        if msg.type in comm_types: return self.on_comm(msg, sub)
+        if msg.type in comm_types: return self.overtaking.enqueue_comm(msg, sub)
         beside = msg.type in quick and (sub.msg or sub.q)
         sub.put(msg)
-        if beside: self.aside().tell(self.overtake, sub)
-
-    def on_comm(self, msg, sub):
-        "To where cells use the comm, as what its callbacks touch is there; to `sub`, which JupyterLab names, if a cell there does not let it in"
-        home = self.bridge.home(msg)
-        if home not in self.subs.values(): home = self.main
-        if home is sub or sub.msg or sub.q: return sub.put(msg)
-        msg.state["due"] = monotonic()+patience
-        home.put(msg)
-        self.later(patience, self.overtake, home)
+        if beside: self.aside().tell(self.overtaking.overtake, sub)
 
     def on_control(self, msg): now(self.serve(self.control, None, msg))  # on the control thread
 
@@ -84,28 +74,13 @@ class Kernel:
             self.side.start()
         return self.side
 
-    def overtake(self, sub):
-        # on the side thread: take out of the queue of `sub` what need not wait, in order, once the cell before it has run for long enough
-        t,waiting,cell = monotonic(),False,getattr(sub.msg, "type", "") == "execute_request"
-        left = sub.since+patience-t if sub.msg else patience
-        for o in list(sub.q):
-            to = self.beside(o)
-            if not to or to is sub: continue
-            if left > 0 or not (o.type in quick or cell and t >= o.state["due"]): waiting = True
-            elif sub.steal(o): to.put((o, sub) if to is self.side else o)
-        if waiting: self.side.loop.call_later(max(left, .01), self.overtake, sub)
-
-    def beside(self, o):
-        "The subshell that may answer `o`, which waits in the queue of another, if there is one"
-        type = getattr(o, "type", "")
-        return self.side if type in quick else type in comm_types and self.subs.get(o["header"].get("subshell_id"))
-
     # -- serve
 
     async def serve_shell(self, sub, msg):
         "Serve what came on the shell channel; a message that was overtaken comes with the subshell whose cell still runs"
         msg,slow = msg if isinstance(msg, tuple) else (msg, None)
-        await self.serve(self.shell, sub, msg)
+        try: await self.serve(self.shell, sub, msg)
+        finally: self.overtaking.served(sub, msg)
         if slow or sub.msg and sub.msg is not msg and sub is not self.side: self.still_busy(slow or sub)
         elif sub is not self.main and msg.type in comm_types: self.still_busy(self.main)
 
@@ -243,8 +218,8 @@ class Kernel:
         gone.stop()
         self.stdin.answer(lambda q: q.msg["header"].get("subshell_id") == id, KeyboardInterrupt())
         self.gone = [o for o in (*self.gone, gone) if o.msg]
-        for o in list(gone.q):
-            if not callable(o) and gone.steal(o): now(self.serve(self.shell, None, o))
+        self.overtaking.bring_home(gone)
+        for o in gone.take(lambda queue: [o for o in queue if not callable(o)]): now(self.serve(self.shell, None, o))
         return dict(status="ok")
 
     shared = dict(kernel_info_request=kernel_info, complete_request=complete, inspect_request=inspect, is_complete_request=is_complete,

@@ -23,7 +23,7 @@ from asyncio.base_events import BaseEventLoop
 for name in later: del sys.modules[name]
 
 class Subshell:
-    "Runs one message after the other; `put`, `tell`, `steal`, `interrupt` and `stop` may be called from any thread"
+    "Runs one message after the other; `put`, `tell`, `take`, `interrupt` and `stop` may be called from any thread"
     def __init__(self, serve, id=None, traced=True):
         self.serve,self.id,self.traced,self.q = serve,id,traced,deque()
         self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds
@@ -32,6 +32,7 @@ class Subshell:
         self.msg,self.runner,self.task,self.tid = None,None,None,None
         self.aborting,self.closing,self.asked,self.hits,self.since = False,False,0,0,0
         self.lock = threading.Lock()
+        self.taking = threading.Lock()  # for who takes messages out of the queue: this subshell, or `Overtaking`, which moves several in one step
         self.doomed,self.ended = None,None  # the cell that an interrupt hit before it began; the last cell whose code has ended
 
     def start(self):
@@ -55,9 +56,10 @@ class Subshell:
 
     async def run(self):
         "Handle what is queued; `look` starts this again when more has come"
-        while self.q and not self.closing:
-            try: o = self.q.popleft()
-            except IndexError: break  # stolen
+        while not self.closing:
+            with self.taking:
+                if not self.q: break
+                o = self.q.popleft()
             self.msg,self.since = o,monotonic()
             try: o() if callable(o) else await self.serve(self, o)
             finally: self.msg = None
@@ -82,9 +84,9 @@ class Subshell:
         return asyncio.Task(coro, loop=self.loop, context=context, **eager)
 
     def comms(self, run):
-        "Take the comm messages out of the queue and have `run` run the coroutines that serve them"
-        for o in list(self.q):
-            if isinstance(o, dict) and o.type in ("comm_open", "comm_msg", "comm_close") and self.steal(o): copy_context().run(run, self.serve(self, o))
+        "Take the comm messages out of the queue and have `run` run the coroutines that serve them; one by one, as a callback may take the next itself"
+        def first(queue): return [o for o in queue if isinstance(o, dict) and o.type in ("comm_open", "comm_msg", "comm_close")][:1]
+        while taken := self.take(first): copy_context().run(run, self.serve(self, *taken))
 
     def wait_until(self, condition, timeout):
         "True once `condition()` is, False after `timeout` seconds; serves comm messages meanwhile, on this thread, which `condition` blocks"
@@ -95,11 +97,12 @@ class Subshell:
             if not condition(): time.sleep(.01)
         return True
 
-    def steal(self, o):
-        "Take `o` out of the queue; False if somebody was faster"
-        try: self.q.remove(o)
-        except ValueError: return False
-        return True
+    def take(self, choose):
+        "Take out of the queue, in one step, the messages that `choose` picks from a list of it"
+        with self.taking:
+            taken = choose(list(self.q))
+            for o in taken: self.q.remove(o)
+        return taken
 
     def stop(self):
         self.closing = True

@@ -13,9 +13,10 @@ import size
 
 # module: rooms of ours it may import, libraries it may import
 rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel install", ""),
-    kernel=("__init__ wire channels system subshell bridge output compat install", ""), bridge=("output comms debugger compat magics gui", "IPython traitlets"),
+    kernel=("__init__ wire channels system subshell subshells bridge output compat install", ""), bridge=("output comms debugger compat magics gui", "IPython traitlets"),
     channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell", "comm tornado"),
     debugger=("", "debugpy _pydevd_bundle IPython"), magics=("", "IPython"), gui=("", "IPython"), install=("", "jupyter_client jupyter_core"),
+    subshells=("", ""),
     **{"environments": ("", ""), "environments.make": ("", "")})
 
 files = {size.room(f):f for f in size.files()}
@@ -119,7 +120,7 @@ def test_nobody_sleeps():
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
-    assert where(calls("call_later")) <= {"bridge.Bridge.save_soon", "kernel.Kernel.overtake", "kernel.Kernel.later", "gui.Turns.next"}
+    assert where(calls("call_later")) <= {"bridge.Bridge.save_soon", "kernel.Kernel.later", "gui.Turns.next"}
 
 def catches(name):
     def test(o):
