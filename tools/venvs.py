@@ -1,8 +1,10 @@
-"""Private environments for `try` and `test`: a venv under .venvs/, with ipymini in it as users get it, from a wheel built of this checkout
+"""Private environments for the tools: venvs under .venvs/, made by uv where there is one, else by venv and pip.
 
-Read downwards from `ready`. Standard library only: this runs before anything is installed."""
+Read downwards from `ready`, which puts ipymini into one as users get it: from a wheel built of this checkout.
+Standard library only: this runs before anything is installed."""
 
 import hashlib, os, shutil, subprocess, sys, time
+from functools import cache
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
@@ -10,74 +12,125 @@ venvs = root/".venvs"
 oldest = 3,11
 
 def ready(name, extras, python=None, fresh=False):
-    "The Python of the venv `name`, in which `python` (or the one that runs this) has ipymini, as it is now, and its `extras` installed"
-    python,venv = python or sys.executable,venvs/name
-    want = [f"{version(python)} {extras} {digest('pyproject.toml')}", digest("pyproject.toml", "README.md", "ipymini", "share")]
-    stamp,exe = venv/"made-of.txt",venv/"bin/python"
-    have = stamp.read_text().split("\n") if stamp.exists() and not fresh else [None, None]
-    if have == want: return exe
-    venvs.mkdir(exist_ok=True)
-    if have[0] != want[0]: make(venv, python)
-    stamp.unlink(missing_ok=True)
+    "The Python of the venv `name`, in which `python` (or the one that runs this) has ipymini, as it is now, and its `extras` installed."
+    python = python or sys.executable
+    venv = venvs/name
+    exe = venv/"bin/python"
+    tools_wanted = f"{version(python)} {extras} {digest('pyproject.toml')}"
+    tree_wanted = digest("pyproject.toml", "README.md", "ipymini", "share")
+    tools_there,tree_there = (None, None) if fresh else stamped(venv)
+    if (tools_there, tree_there) == (tools_wanted, tree_wanted): return exe
+    is_new = tools_there != tools_wanted
+    if is_new:
+        make(venv, python)
+        install(venv, "hatchling, the build tool", "hatchling>=1.27")
+    stamp_of(venv).unlink(missing_ok=True)  # whoever is interrupted from here on begins anew
     whl = wheel(venv)
-    if have[0] != want[0]: step(f"installing ipymini and {extras} tools", exe, "-m", "pip", "install", f"{whl}[{extras}]")
-    else: step("installing ipymini", exe, "-m", "pip", "install", "--force-reinstall", "--no-deps", whl)
-    stamp.write_text("\n".join(want))
+    if is_new: install(venv, f"ipymini and {extras} tools", f"{whl}[{extras}]")
+    else: install(venv, "ipymini", "--force-reinstall", "--no-deps", whl)
+    stamp_of(venv).write_text(f"{tools_wanted}\n{tree_wanted}")
     return exe
 
+def stamp_of(venv): return venv/"made-of.txt"
+
+def stamped(venv):
+    "What `venv` was made of: two lines, of its tools and of the tree; None for each if it was not finished."
+    stamp = stamp_of(venv)
+    return stamp.read_text().split("\n") if stamp.exists() else (None, None)
+
 def version(python):
-    "Version and path of the interpreter `python`; exits unless it can run ipymini"
+    "Version and prefix of the interpreter `python`; exits if it is too old or does not run."
     code = "import sys; print(*sys.version_info[:2]); print(sys.version.split()[0], sys.prefix)"
-    try: nums,res = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
-    except (OSError, subprocess.CalledProcessError) as e: sys.exit(f"{python} is no Python that runs: {e}")
-    if tuple(map(int, nums.split())) >= oldest: return res
-    sys.exit(f"ipymini needs Python {oldest[0]}.{oldest[1]} or newer, {python} is {res.split()[0]}; --python PATH names another")
+    try: run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error: sys.exit(f"{python} is no Python that runs: {error}")
+    numbers,described = run.stdout.splitlines()
+    if tuple(map(int, numbers.split())) >= oldest: return described
+    sys.exit(f"ipymini needs Python {oldest[0]}.{oldest[1]} or newer, {python} is {described.split()[0]}; --python PATH names another")
 
 def digest(*names):
-    "A digest of the files and folders `names` of the checkout"
+    "A digest of the files and folders `names` of the checkout."
     res = hashlib.sha256()
-    for o in map(root.joinpath, names):
-        for f in sorted(o.rglob("*")) or [o]:
-            if f.is_file() and f.suffix != ".pyc": res.update(f"{f.relative_to(root)}\0".encode() + f.read_bytes() + b"\0")
+    for path in map(root.joinpath, names):
+        for file in sorted(path.rglob("*")) or [path]:
+            if file.is_file() and file.suffix != ".pyc": res.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
     return res.hexdigest()
 
+
+# -- uv, or venv and pip
+
+@cache
+def uv():
+    "The uv on the path, or None if there is none that runs: pyenv leaves shims of programs that it does not run."
+    path = shutil.which("uv")
+    if not path: return None
+    works = subprocess.run([path, "--version"], capture_output=True).returncode == 0
+    return path if works else None
+
 def make(venv, python):
+    "An empty venv of `python`, in place of what may be there; pip is in it, which users and tests expect."
+    venv.parent.mkdir(exist_ok=True)
     shutil.rmtree(venv, ignore_errors=True)
-    step(f"making {venv.relative_to(root)}", python, "-m", "venv", venv, hint="On Debian and Ubuntu: apt-get install python3-venv")
-    step("installing hatchling, the build tool", venv/"bin/python", "-m", "pip", "install", "hatchling>=1.27")
+    what = f"making {venv.relative_to(root)}"
+    if uv(): step(what, uv(), "venv", "--seed", "--python", python, venv)
+    else: step(what, python, "-m", "venv", venv, hint="On Debian and Ubuntu: apt-get install python3-venv")
+
+def install(venv, what, *args):
+    "Install into `venv`; `args` are for pip or uv, which both know them, `what` is for whoever waits."
+    python = venv/"bin/python"
+    if uv(): step(f"installing {what}", uv(), "pip", "install", "--python", python, *args)
+    else: step(f"installing {what}", python, "-m", "pip", "install", *args)
 
 def wheel(venv):
-    "A wheel of the checkout, newly built"
-    shutil.rmtree(venv/"wheel", ignore_errors=True)
-    step("building the wheel", venv/"bin/python", "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", venv/"wheel", root)
-    return next((venv/"wheel").glob("*.whl"))
+    "A wheel of the checkout, newly built by the tools in `venv`."
+    folder,python = venv/"wheel",venv/"bin/python"
+    shutil.rmtree(folder, ignore_errors=True)
+    if uv(): command = uv(), "build", "--wheel", "--no-build-isolation", "--python", python, "--out-dir", folder, root
+    else: command = python, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", folder, root
+    step("building the wheel", *command)
+    return next(folder.glob("*.whl"))
 
 def env(venv, **kw):
-    "Variables for what runs in `venv`: nothing that changes what Python imports or keeps it from storing bytecode, and `kw`"
+    "Variables for what runs in `venv`: nothing that changes what Python imports or keeps it from storing bytecode, and `kw`."
     drop = "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH"
-    res = {k:v for k,v in os.environ.items() if k not in drop}
-    return dict(res, VIRTUAL_ENV=str(venv), PATH=f"{venv}/bin:{res.get('PATH', os.defpath)}", **kw)
+    kept = {k:v for k,v in os.environ.items() if k not in drop}
+    return dict(kept, VIRTUAL_ENV=str(venv), PATH=f"{venv}/bin:{kept.get('PATH', os.defpath)}", **kw)
 
-def step(what, *cmd, hint=""):
-    "Run `cmd` under a line that says `what` and how long; if it fails, show the end of what it printed and exit"
-    t0,log = time.monotonic(),venvs/"log.txt"
-    if not tty: print(what, end=" ... ", flush=True)
-    with open(log, "w") as f, subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=f, stderr=f, env=env(Path(cmd[0]).parent.parent, PYTHONUNBUFFERED="1")) as p:
-        while p.poll() is None:
-            show(f"{what} ... {time.monotonic() - t0:.0f} s  {last_line(log)}")
-            try: p.wait(0.2)
-            except subprocess.TimeoutExpired: pass
-    show("")
-    if not p.returncode: return print(f"{what + ' ... ' if tty else ''}{time.monotonic() - t0:.1f} s", flush=True)
-    print(f"{what} failed:", *log.read_text(errors="replace").splitlines()[-25:], f"(all of it: {log})", hint, sep="\n    ", flush=True)
-    sys.exit(1)
+
+# -- progress
 
 tty = sys.stdout.isatty()
 
-def show(s):
-    "Put `s` on the line that is shown on a terminal for now"
-    if tty: print("\r\033[K" + s[:shutil.get_terminal_size().columns - 1], end="", flush=True)
+def step(what, *command, hint=""):
+    "Run `command` under a line that says `what` and for how long; if it fails, show the end of what it printed and exit."
+    begin = time.monotonic()
+    log = venvs/"log.txt"
+    if not tty: print(what, end=" ... ", flush=True)
+    status = run_logged(command, log, lambda: show(f"{what} ... {time.monotonic() - begin:.0f} s  {last_line(log)}"))
+    show("")
+    if status: fail(what, log, hint)
+    print(f"{what + ' ... ' if tty else ''}{time.monotonic() - begin:.1f} s", flush=True)
+
+def run_logged(command, log, tick):
+    "The exit status of `command`, whose output goes to the file `log`; calls `tick` five times a second meanwhile."
+    variables = env(Path(command[0]).parent.parent, PYTHONUNBUFFERED="1")
+    with open(log, "w") as file, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=variables) as process:
+        while process.poll() is None:
+            tick()
+            try: process.wait(0.2)
+            except subprocess.TimeoutExpired: pass  # the next tick is due
+    return process.returncode
+
+def fail(what, log, hint):
+    "Show the end of `log` and exit."
+    end = log.read_text(errors="replace").splitlines()[-25:]
+    print(f"{what} failed:", *end, f"(all of it: {log})", hint, sep="\n    ", flush=True)
+    sys.exit(1)
+
+def show(text):
+    "Put `text` on the line that is shown on a terminal for now."
+    if tty: print("\r\033[K" + text[:shutil.get_terminal_size().columns - 1], end="", flush=True)
 
 def last_line(log):
+    "The last whole line of the file `log` that is no warning."
     lines = [o for o in log.read_text(errors="replace").split("\n")[:-1] if not o.startswith("WARNING")]
     return lines[-1].split(" (from")[0].strip() if lines else ""
