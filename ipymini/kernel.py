@@ -41,6 +41,7 @@ class Kernel:
         self.overtaking = Overtaking(self)
         self.subs,self.gone,self.main,self.side,self.bridge,self.loaded = {},[],None,None,None,threading.Event()
         self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
+        self.overdue = False  # True once the next SIGINT has the main thread finish
         self.delays,self.echo = 0,False  # how often in a row an interrupt was put off; True if the next SIGINT is but its repetition
         self.status,self.delay,self.stopping,self.finishing,self.ending = None,0,False,threading.Event(),threading.Lock()
         sockets = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports if cfg["transport"] == "ipc"]  # a cell may change the cwd
@@ -319,9 +320,14 @@ class Kernel:
         except RuntimeError: pass
         if num != signal.SIGINT: return self.on_end(num)
         if not self.main or not self.main.tid: return
+        if self.overdue: return self.finish_here(frame)
         self.delays = self.delays+1 if is_delicate(self.main, frame) else 0
         if 0 < self.delays < 50 and not self.stopping: self.control.fence(self.again)
         else: self.main.interrupt(frame)
+
+    def finish_here(self, frame):
+        "Finish, unless this thread does already, or is where a lock of ours may be held: the next signal comes soon"
+        if not self.ending.locked() and not is_delicate(self.main, frame): self.finish()
 
     def on_end(self, num):
         "Have the control thread, which may have lost the wakeup fd to trio, end the kernel; the cell does not go on till that interrupts it"
@@ -377,7 +383,17 @@ class Kernel:
         if self.main:
             self.main.stop()
             if self.main.msg: system.interrupt_main()
-        if not self.finishing.wait(grace): self.finish()
+        if self.finishing.wait(grace): return
+        if self.loaded.is_set() and self.finish_there(): return
+        self.finish()
+
+    def finish_there(self):
+        "Have the main thread finish on top of what it runs, which swallowed the interrupt; False if it does not come to handle signals"
+        self.overdue = True
+        for _ in range(10):
+            system.interrupt_main()
+            if self.finishing.wait(grace/20): return True
+        return False
 
     def died(self, ch, e):
         # on the thread of `ch`; a kernel that lost a channel only looks alive
@@ -385,10 +401,11 @@ class Kernel:
         os._exit(1)
 
     def finish(self):
-        "Run exit functions, let everything out, and go; on the main thread, or on the control thread when that hangs"
+        "Run exit functions, let everything out, and go; on the main thread, or, without the exit functions, on the control thread when that hangs"
         if not self.ending.acquire(blocking=False): threading.Event().wait()
         self.finishing.set()
-        atexit._run_exitfuncs()
+        if threading.current_thread() is threading.main_thread(): atexit._run_exitfuncs()
+        elif self.loaded.is_set(): self.log("exit functions were not run: the main thread is in code that does not return")
         if self.bridge and self.bridge.dap: self.bridge.dap.close()
         if self.bridge: self.bridge.out.drain()
         system.reap()
