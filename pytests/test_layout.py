@@ -152,5 +152,5 @@ def test_print_is_for_the_command_line(): assert where(calls("print"), skip=("__
 
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])
 def test_chkstyle_is_silent(folder):
-    r = subprocess.run([Path(sys.executable).parent/"chkstyle", *root.glob(f"{folder}/**/*.py")], capture_output=True, text=True, timeout=60)
+    r = subprocess.run([Path(sys.executable).parent/"chkstyle", *root.glob(f"{folder}/**/*.py")], capture_output=True, text=True, timeout=60, cwd=root)  # where its configuration is
     assert (r.returncode, r.stdout.strip()) == (0, "found 0 potential violation(s)"), r.stdout + r.stderr
