@@ -46,8 +46,11 @@ class Subshell:
         self.tid,here.sub = threading.get_ident(),self
         asyncio.set_event_loop(self.loop)
         self.tell(self.look)
-        while not self.closing:
-            try: self.loop.run_forever()
+        stopped = False
+        while not stopped:
+            try:
+                self.loop.run_forever()
+                stopped = self.closing  # else a cell has called `loop.stop`
             except BaseException: self.tell(self.look)  # KeyboardInterrupt or SystemExit, which asyncio passes on from a callback or a task
         for t in (tasks := asyncio.all_tasks(self.loop)): t.cancel()
         if tasks: self.loop.run_until_complete(asyncio.wait(tasks))
