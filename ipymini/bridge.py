@@ -67,6 +67,12 @@ class Bridge:
         ok = error is None
         reply = dict(status="ok", user_expressions=ip.user_expressions(c.get("user_expressions") or {})) if ok else self.failed(msg, error)
         if store: self.save_soon()
+        return self.ended(msg, reply)
+
+    def ended(self, msg, reply):
+        "`reply` as the whole content of an execute_reply; the record of what failed goes, which would keep the frames of the cell alive"
+        st = msg.state
+        for name in ("error", "failed"): st.pop(name, None)
         return dict(reply, execution_count=st["count"], payload=st["payload"])
 
     async def run(self, code, store, silent, cell_id):
@@ -74,6 +80,7 @@ class Bridge:
         ip,exc,res = self.ip,None,None
         try: cell = ip.transform_cell(code)
         except Exception: cell,exc = code,sys.exc_info()
+        self.ip.state["transformed"] = cell
         coro = ip.run_cell_async(code, store, silent, transformed_cell=cell, preprocessing_exc_tuple=exc, cell_id=cell_id)
         foreign = ip.loop_runner is not ip.loop_runner_map["asyncio"][0] and ip.should_run_async(code, transformed_cell=cell, preprocessing_exc_tuple=exc)
         try: res = ip.loop_runner(coro) if foreign else await coro
@@ -92,17 +99,18 @@ class Bridge:
         return n
 
     def failed(self, msg, error):
-        "Reply content for `error`, with the traceback that was shown"
-        shown = msg.state.get("error")
-        if not shown or shown[0] is not error:
-            import traceback
-            self.ip._showtraceback(type(error), error, traceback.format_exception_only(error))
-            shown = msg.state["error"]
-        return dict(shown[1], status="error", user_expressions={})
+        "Reply content for `error`, with the traceback that was shown; its last line, if somebody shows errors in a way of his own"
+        shown,content = msg.state.get("error", (None, None))
+        if shown is not error:
+            from traceback import format_exception_only
+            content = error_content(type(error), error, format_exception_only(error))
+        return dict(content, status="error", user_expressions={})
 
     def interrupted(self, msg):
         "Show and return a KeyboardInterrupt that hit before or after the cell's own code"
-        return dict(self.failed(msg, KeyboardInterrupt()), execution_count=msg.state["count"], payload=msg.state["payload"])
+        error = KeyboardInterrupt()
+        self.ip._showtraceback(KeyboardInterrupt, error, ["KeyboardInterrupt\n"])
+        return self.ended(msg, self.failed(msg, error))
 
     def save_soon(self):
         "Write history a second from now, off the path of replies"
@@ -273,17 +281,35 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
         return msg.state if msg is not None else {}
 
     def _showtraceback(self, etype, evalue, stb):
-        content = error_content(etype, evalue, stb)
-        self.bridge.out.send("error", content)
-        self.state["error"],self._last_traceback = (evalue, content),stb
+        "Publish an error with the lines `stb`; None, which a `_render_traceback_` may return, asks for silence"
+        lines = [stb] if isinstance(stb, str) else list(stb or [])
+        content = error_content(etype, evalue, lines)
+        if stb is not None: self.bridge.out.send("error", content)
+        self.state["error"] = evalue,content
+        self._last_traceback = lines
+
+    def init_traceback_handlers(self, custom_exceptions):
+        super().init_traceback_handlers(custom_exceptions)
+        self.InteractiveTB.structured_traceback = or_plainly(self.InteractiveTB.structured_traceback)
+
+    def set_custom_exc(self, exc_tuple, handler):
+        "IPython's, but an error is shown when the handler for it fails; of what the handler returns IPython shows nothing"
+        def handle(shell, etype, value, tb, tb_offset=None):
+            try: return handler(shell, etype, value, tb, tb_offset=tb_offset)
+            except BaseException:  # IPython tells of it and removes the handler
+                shell.showtraceback((etype, value, tb), tb_offset=tb_offset)
+                raise
+        super().set_custom_exc(exc_tuple, handler and handle)
 
     def show_usage_error(self, exc): self._showtraceback(type(exc), exc, [f"UsageError: {exc}"])
 
     def showtraceback(self, exc_tuple=None, *args, **kw):
         try: etype,value,tb = self._get_exc_info(exc_tuple)
-        except ValueError: value = tb = None
-        trim(tb, ("ipymini.", "threading", "asyncio", "selectors") if isinstance(value, KeyboardInterrupt) else "ipymini.")
-        if not (grouped(value) or textless(value)): return super().showtraceback(exc_tuple, *args, **kw)
+        except ValueError: return super().showtraceback(exc_tuple, *args, **kw)
+        for e in related(value):
+            if e is not value: trim(e, traceback_of(e))
+        tb = trim(value, tb)
+        if not (grouped(value) or textless(value)): return super().showtraceback((etype, value, tb), *args, **kw)
         import traceback
         self._showtraceback(etype, value, [s.rstrip("\n") for s in traceback.format_exception(etype, value, tb)])
 
@@ -299,13 +325,49 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
 
     out = property(lambda self: self.bridge.out)
 
-def trim(tb, skipped):
-    "Cut off the end of `tb` that modules named like `skipped` added, and the middle of one so long that IPython would take seconds"
-    tbs = [tb] if tb else []
-    while tbs and tbs[-1].tb_next: tbs.append(tbs[-1].tb_next)
-    while tbs and tbs[-1].tb_frame.f_globals.get("__name__", "").startswith(skipped): tbs.pop()
-    if tbs: tbs[-1].tb_next = None
-    if len(tbs) > 2000: tbs[999].tb_next = tbs[-1000]
+def trim(e, tb):
+    """`tb`, a traceback of `e`, without our frames; `e` loses them, too
+
+    An interrupt ends where it hit the user's code, not in the lock or the loop that waited there.
+    The middle of a traceback so long that IPython would take seconds is cut out."""
+    chain = [tb] if tb else []
+    while chain and chain[-1].tb_next: chain.append(chain[-1].tb_next)
+    waits = waiting if isinstance(e, KeyboardInterrupt) else ours
+    kept = [o for o in chain if not module(o).startswith(ours)]
+    while kept and module(kept[-1]).startswith(waits): kept.pop()
+    if not kept: return tb
+    if len(kept) > 2000: kept[1000:-1000] = []
+    for o,following in zip(kept, [*kept[1:], None]):
+        if o.tb_next is not following: o.tb_next = following
+    if kept[0] is not tb and traceback_of(e) is tb: BaseException.with_traceback(e, kept[0])
+    return kept[0]
+
+ours = "ipymini."
+waiting = ours,"threading","asyncio","selectors"
+
+traceback_of,cause_of,context_of = (getattr(BaseException, f"__{n}__").__get__ for n in ("traceback", "cause", "context"))  # whatever a class makes of them
+
+def module(tb): return tb.tb_frame.f_globals.get("__name__") or ""
+
+def related(error):
+    "`error` and what a traceback of it shows as well: causes, contexts, members of groups"
+    found,left = {},[error]
+    while left:
+        e = left.pop()
+        if e is None or id(e) in found: continue
+        found[id(e)] = e
+        members = e.exceptions if isinstance(e, BaseExceptionGroup) else ()
+        left += [cause_of(e), context_of(e), *members]
+    return found.values()
+
+def or_plainly(format):
+    "IPython's formatter of tracebacks; what it fails at, as where no file can be opened, Python's formats"
+    def formatted(etype=None, value=None, tb=None, *args, **kw):
+        try: return format(etype, value, tb, *args, **kw)
+        except Exception:
+            from traceback import format_exception
+            return [s.rstrip("\n") for s in format_exception(etype, value, tb)]
+    return formatted
 
 def grouped(e):
     "True if IPython has no format of its own for `e`: its contexts hold an ExceptionGroup, or go in a circle"

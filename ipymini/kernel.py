@@ -302,6 +302,7 @@ class Kernel:
         from .output import Output
         self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent, Msg.of), self.options, self.file, self.main.loop)
         if not (sys.flags.isolated or os.environ.get("PYTHONSAFEPATH")): sys.path.insert(0, "")  # -P of kernel.json was for us
+        sys.argv[:] = [""]  # as at Python's prompt: our options are none of an `argparse` in a cell
         compat.install(self)
         self.bridge.boot()
         gc.freeze()
@@ -323,7 +324,11 @@ class Kernel:
         if self.overdue: return self.finish_here(frame)
         self.delays = self.delays+1 if is_delicate(self.main, frame) else 0
         if 0 < self.delays < 50 and not self.stopping: self.control.fence(self.again)
-        else: self.main.interrupt(frame)
+        else:
+            try: self.main.interrupt(frame)
+            except KeyboardInterrupt as e:
+                e.__traceback__ = None  # the user's traceback ends where the interrupt hit, not here
+                raise
 
     def finish_here(self, frame):
         "Finish, unless this thread does already, or is where a lock of ours may be held: the next signal comes soon"

@@ -166,8 +166,8 @@ class DisplayHook(Hooked, displayhook.DisplayHook):
         return msg.state["count"] if msg is not None and "count" in msg.state else super().prompt_count  # a comm message has none
 
     def quiet(self):
-        msg = self.out.parent.get()
-        code = msg["content"].get("code", "") if msg else ""
+        "True if the cell ends in `;` as Python sees it: in what magics have become, not in the text of an SQL statement"
+        code = self.shell.state.get("transformed", "")
         return ";" in code and self.semicolon_at_end_of_expression(code)
 
     def write_output_prompt(self): pass

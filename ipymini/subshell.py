@@ -244,12 +244,15 @@ def aside(f):
     "`f`, run while our loop is out of sight if a plain cell calls it"
     @wraps(f)
     def call(*args, **kw):
-        __tracebackhide__ = True
         loop = asyncio._get_running_loop()
-        if not loop or not plain(sys._getframe(1)): return f(*args, **kw)
-        asyncio._set_running_loop(None)
+        hidden = loop and plain(sys._getframe(1))
+        if hidden: asyncio._set_running_loop(None)
         try: return f(*args, **kw)
-        finally: asyncio._set_running_loop(loop)
+        except BaseException as e:
+            e.with_traceback(e.__traceback__.tb_next)  # this frame is none of the user's
+            raise
+        finally:
+            if hidden: asyncio._set_running_loop(loop)
     return call
 
 def plain(frame):

@@ -135,12 +135,13 @@ def test_exceptions_are_caught_by_name():
         "kernel.Kernel.complete",  # a completer of the user's that fails gives no matches, protocol.md 2.10
         "debugger.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
         "bridge.error_content",  # `str` of the user's exception
+        "bridge.or_plainly.formatted",  # an error is shown, whatever keeps IPython from formatting it
         "bridge.Bridge.run"}  # the user's input transformers
 
 def test_base_exceptions_are_caught_around_user_code_only():
     "`aside` hands them to whoever waits; `brief`, `textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
-    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "bridge.textless", "bridge.error_content", "subshell.Subshell.drive",
-        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.aside.run", "debugger.brief", "channels.Channel.wake"}
+    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "bridge.ZMQInteractiveShell.set_custom_exc.handle", "bridge.textless", "bridge.error_content", "subshell.Subshell.drive",
+        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "subshell.aside.call", "debugger.aside.run", "debugger.brief", "channels.Channel.wake"}
 
 def test_no_branch_for_a_python_that_is_not_supported():
     "3.11 is, which has no eager tasks"
