@@ -10,8 +10,12 @@ if __name__ == "__main__" and not sys.flags.safe_path: del sys.path[0]
 import gc, os  # which are there already
 
 usage = """\
-usage: python -m ipymini [-f FILE] [options]    run a kernel; Jupyter does this for you
-       python -m ipymini install [options]      add the kernel to a Jupyter elsewhere, see install --help
+usage: ipymini [-f FILE] [options]    run a kernel; Jupyter does this for you
+       ipymini install [options]      add a kernel to Jupyter: of this Python, of another environment, of a project
+       ipymini kernels                show the kernels that were added
+       ipymini uninstall NAME         take one away
+
+Each has its --help. Where the command ipymini is not on PATH, python -m ipymini is the same.
 
 ipymini runs Python for Jupyter's notebooks and consoles. `pip install` has made it known to the Jupyter of its own environment.
 
@@ -46,21 +50,25 @@ def parse(argv):
     return opts.pop("f", None), opts
 
 def main(argv):
-    if argv[:1] == ["install"]:
-        from . import install
-        return install.main(argv[1:])
-    if argv and not argv[0].startswith("-"): sys.exit(f"ipymini: no command {argv[0]!r}; python -m ipymini --help tells what there is")
+    if argv and argv[0] in ("install", "kernels", "uninstall"):
+        from .environments import install
+        return install.main(argv[1:], argv[0])
+    if argv and not argv[0].startswith("-"): sys.exit(f"ipymini: no command {argv[0]!r}; ipymini --help tells what there is")
     file,opts = parse(argv)
     if opts.keys() & {"h", "help"}: return print(usage)
     if "version" in opts: return print("ipymini", sys.modules["ipymini"].__version__)
     if file in (True, ""): sys.exit("ipymini: -f needs the name of a connection file")
     if not file or not (os.path.dirname(file) or os.path.exists(file)):
-        from . import install
-        file = install.runtime_file(file or f"kernel-{os.getpid()}.json")
+        from .environments.kernelspecs import runtime_file
+        file = runtime_file(file or f"kernel-{os.getpid()}.json")
     try: os.getcwd()
     except OSError: os.chdir("/")  # IPython does not start in a folder that is gone
     gc.disable()  # until all is loaded: nothing of what is imported dies
     from . import kernel
     return kernel.main(file, opts)
 
-if __name__ == "__main__": sys.exit(main(sys.argv[1:]))
+def command():
+    "The console script `ipymini`."
+    sys.exit(main(sys.argv[1:]))
+
+if __name__ == "__main__": command()

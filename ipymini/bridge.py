@@ -13,11 +13,11 @@ from IPython.core.shellapp import InteractiveShellApp
 from traitlets import Any, Bool, Unicode, default
 
 from . import comms
+from .features import environment
 from .debugger import Debugger, cell_name, invisible
 from .output import DisplayHook, DisplayPublisher, Parented
 
 environ = dict(TERM="xterm-color", CLICOLOR="1", FORCE_COLOR="1", CLICOLOR_FORCE="1", PAGER="cat", GIT_PAGER="cat")
-inline = "module://matplotlib_inline.backend_inline"
 
 def error_content(etype, value, traceback):
     "An exception as a message tells it; one whose text cannot be had is told all the same"
@@ -30,7 +30,7 @@ class Bridge:
     def __init__(self, out, options, file, loop):
         self.loop,self.out,self.parent,self.exiting,self.saving = loop,out,out.parent,False,None
         os.environ.update(environ)
-        os.environ.setdefault("MPLBACKEND", inline)
+        environment.enter()
         self.app = IPKernelApp.instance(connection_file=file)
         self.app.configure(options)
         out.start(self.app.capture_fd_output)

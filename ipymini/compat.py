@@ -9,6 +9,7 @@ from types import ModuleType
 
 from .comms import bind, manager
 from .debugger import folder
+from .features.environment import PackageMagics, offer_inline, plot_inline
 from .magics import KernelMagics
 from .subshell import aside
 from .wire import Msg, parent
@@ -21,6 +22,8 @@ def install(k):
     ip.kernel = app.kernel = IPythonKernel.made = IPythonKernel(k)
     for o in (ip.display_pub, ip.displayhook): o.session,o.pub_socket = ip.kernel.session,k.iopub  # jupyter_client's execute_interactive in a cell
     ip.register_magics(KernelMagics)
+    ip.register_magics(PackageMagics)
+    if "MPLBACKEND" not in os.environ: patches.update({"matplotlib": plot_inline, "matplotlib.backends.registry": offer_inline})
     name = os.environ.get("JPY_SESSION_NAME")
     if name: ip.user_ns["__session__"] = ip.user_ns_hidden["__session__"] = name  # whoever asks for the path of the notebook
     type(k.bridge.out.stdout).__module__ = "ipykernel.iostream"  # click: keeps colours
@@ -100,7 +103,9 @@ class Patches:
     "Has a module changed by its function in `patches` when somebody imports it"
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        spec = PathFinder.find_spec(name, path) if name in patches else None
+        if name not in patches: return
+        others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not cls)
+        spec = next(filter(None, others), None)
         if not spec: return
         load = spec.loader.exec_module
         def exec_module(module):

@@ -4,7 +4,7 @@ The wheel is the one that tools/test built, IPYMINI_WHEEL; without it a new one.
 
 import json, os, struct, subprocess, sys
 from contextlib import contextmanager
-from ipymini import install
+from ipymini.environments import install
 from ipymini.__main__ import parse
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager

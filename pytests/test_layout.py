@@ -12,12 +12,16 @@ sys.path.insert(0, str(root/"tools"))
 import size
 
 # module: rooms of ours it may import, libraries it may import
-rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel install", ""),
-    kernel=("__init__ wire channels system subshell subshells bridge output compat install", ""), bridge=("output comms debugger compat magics gui", "IPython traitlets"),
-    channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell", "comm tornado"),
-    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("", "IPython"), gui=("", "IPython"), install=("", "jupyter_client jupyter_core"),
+rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs", ""),
+    kernel=("__init__ wire channels system subshell subshells bridge output compat", ""), bridge=("output comms debugger compat magics gui features.environment", "IPython traitlets"),
+    channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell features.environment", "comm tornado"),
+    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("", "IPython"), gui=("", "IPython"), spare=("__init__", ""),
     subshells=("", ""),
-    **{"environments": ("", ""), "environments.make": ("", "")})
+    **{"environments": ("", ""), "environments.make": ("", ""), "environments.boot": ("", ""),
+        "environments.pythons": ("environments.make", ""), "environments.lending": ("__init__ environments.boot environments.make environments.pythons", ""),
+        "environments.kernelspecs": ("", "jupyter_client jupyter_core"),
+        "environments.install": ("environments.kernelspecs environments.lending environments.make environments.pythons", "fastcore"),
+        "features": ("", ""), "features.environment": ("environments.make", "IPython")})
 
 files = {size.room(f):f for f in size.files()}
 trees = {name:ast.parse(f.read_text()) for name,f in files.items()}
@@ -83,7 +87,8 @@ def test_no_import_cycle(): assert size.cycles() == []
 
 def test_only_channels_uses_zmq(): assert {m for m in trees if "zmq" in libraries(trees[m])} == {"channels"}
 
-def test_only_install_uses_jupyter(): assert {m for m in trees if libraries(trees[m]) & {"jupyter_client", "jupyter_core"}} == {"install"}
+def test_only_environments_use_jupyter():
+    assert {m for m in trees if libraries(trees[m]) & {"jupyter_client", "jupyter_core"}} == {"environments.kernelspecs"}
 
 def test_bridge_has_no_threads_and_no_sockets(): assert not libraries(trees["bridge"]) & {"threading", "_thread", "socket", "zmq", "concurrent"}
 
@@ -147,9 +152,10 @@ def test_no_branch_for_a_python_that_is_not_supported():
     "3.11 is, which has no eager tasks"
     assert where(lambda o: isinstance(o, ast.Attribute) and o.attr == "version_info") <= {"subshell"}
 
-def test_names_are_never_typed_on_the_left(): assert where(lambda o: isinstance(o, ast.AnnAssign)) == set()
+def test_only_the_fields_of_small_classes_are_typed_on_the_left():
+    assert where(lambda o: isinstance(o, ast.AnnAssign)) == {"environments.kernelspecs.Kernel", "environments.pythons.Python", "environments.install.Plan"}
 
-def test_print_is_for_the_command_line(): assert where(calls("print"), skip=("__main__", "install", "magics")) <= {"output.Output.say"}
+def test_print_is_for_the_command_line(): assert where(calls("print"), skip=("__main__", "environments.install", "magics", "features.environment")) <= {"output.Output.say"}
 
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])
 def test_chkstyle_is_silent(folder):

@@ -79,7 +79,7 @@ def test_libraries_before_the_first_execute_reply(loaded):
 
 # of the standard library and IPython, what is large and not needed for a first cell
 @pytest.mark.parametrize("name", "ssl ctypes unittest pydoc doctest http.client email multiprocessing xml pdb zmq.asyncio zmq.eventloop "
-    "IPython.core.debugger IPython.terminal.interactiveshell ipymini.install".split())
+    "IPython.core.debugger IPython.terminal.interactiveshell ipymini.environments".split())
 def test_not_loaded_before_the_first_execute_reply(loaded, name): assert name not in loaded["ran"]
 
 def test_the_completer_is_made_when_it_is_needed(own):

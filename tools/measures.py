@@ -130,9 +130,13 @@ def parameters(function):
     return [*args.posonlyargs, *args.args, *args.kwonlyargs, *starred]
 
 def parameter_counts(source):
-    "How many parameters each function has, the instance or class of a method not counted."
+    "How many parameters each function has, the instance or class of a method not counted; those of a command are its options, not counted either."
     bound = {id(o) for cls in source.all(ast.ClassDef) for o in own_methods(cls) if not is_static(o)}
-    return [Found(len(parameters(o)) - (id(o) in bound), source.place(o)) for o in source.all(*functions)]
+    return [Found(len(parameters(o)) - (id(o) in bound), source.place(o)) for o in source.all(*functions) if not is_command(o)]
+
+def is_command(function):
+    "True if `function` is a command of fastcore's `call_parse`."
+    return any(isinstance(o, ast.Name) and o.id == "call_parse" for o in function.decorator_list)
 
 def is_static(function):
     "True if `function` is a static method."

@@ -97,8 +97,9 @@ def find_uv():
 def run(args, progress=None):
     "What uv prints for `args`, without the line's end. Raises: NoEnvironment"
     words = []
-    with subprocess.Popen([find_uv(), "--color", "never", *args], env=environ(), text=True, encoding="utf8", errors="replace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as uv:
+    call = [find_uv(), "--color", "never", *args]
+    pipes = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf8", errors="replace")
+    with subprocess.Popen(call, env=environ(), **pipes) as uv:
         try:
             for line in uv.stderr:
                 words.append(line)

@@ -1,0 +1,1 @@
+"What cells gain beyond IPython's own."
