@@ -319,6 +319,17 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
         self.payload_manager.write_payload(dict(source="ask_exit", keepkernel=bool(self.keepkernel_on_exit)))
         self.bridge.exiting = not self.keepkernel_on_exit
 
+    def system_piped(self, cmd):
+        "Run `cmd`, a line that begins with `!`, on a terminal of its own; its exit status is `_exit_code`. Raises: CalledProcessError, if asked to."
+        if os.name != "posix" or cmd.rstrip().endswith("&"): return super().system_piped(cmd)
+        from .features.terminal import system
+        status = self.user_ns["_exit_code"] = system(self.var_expand(cmd, depth=1), self.bridge.out.question)
+        if self.system_raise_on_error and status != 0:
+            from subprocess import CalledProcessError
+            raise CalledProcessError(status, cmd)
+
+    system = system_piped
+
     def enable_gui(self, gui=None):
         from .gui import enable
         enable(gui, self.bridge.loop)
