@@ -137,7 +137,13 @@ def let_trio_interrupt(trio):
             signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
     trio.run = plainly
 
-patches = {"pdb": lambda _: import_module("IPython.core.debugger"), "IPython.core.debugger": let_interrupts_leave,
+def let_pools_find_cells(module):
+    "Functions that cells define, in processes that do not fork from the kernel"
+    from .features import pools
+    if module.__name__ == "multiprocessing.spawn": pools.patch_spawn(module)
+    else: pools.patch(module)
+
+patches = {"multiprocessing.reduction": let_pools_find_cells, "multiprocessing.spawn": let_pools_find_cells, "pdb": lambda _: import_module("IPython.core.debugger"), "IPython.core.debugger": let_interrupts_leave,
     "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt}
 
 # -- modules

@@ -1,0 +1,111 @@
+"""Functions and classes of cells in processes that `multiprocessing` starts, whatever its start method.
+
+A forked process has them already; one that is spawned, or forked from a server, has not: there they go by value, made by the package cloudpickle. This file
+is loaded on both sides, in the child under the name `name` and without the rest of the kernel, so it imports only the standard library. Read `patch`,
+then `reduce`: what happens to each function and class that is sent, and `bring`, the other side. Source: `multiprocessing.spawn`, cloudpickle."""
+import io, pickle, sys
+from multiprocessing import process
+from types import FunctionType
+
+name = "_ipymini_pools"  # of this module, as pickles know it on both sides
+
+def patch(reduction):
+    "Let the pickler of `multiprocessing`, in its module `reduction`, send what cells define."
+    sys.modules[name] = sys.modules[__name__]
+    for function in (bring, find): function.__module__ = name
+    reduction.ForkingPickler.reducer_override = staticmethod(reduce)
+
+def patch_spawn(spawn):
+    "Have a child that `multiprocessing` starts load this file before anything is unpickled in it."
+    prepare = spawn.get_preparation_data
+    def with_this_file(name):
+        data = prepare(name)
+        data.setdefault("init_main_from_path", __file__)
+        return data
+    spawn.get_preparation_data = with_this_file
+
+def reduce(obj):
+    "How `obj` is pickled: functions and classes of cells by value or by name, all else as ever. Raises: PicklingError where cloudpickle is missing."
+    if not isinstance(obj, (FunctionType, type)) or obj.__module__ != "__main__": return NotImplemented
+    if is_by_value(): return bring,(dump(obj),)
+    return (find, (obj.__qualname__,)) if process._children and named(obj.__qualname__) is obj else NotImplemented
+
+def is_by_value():
+    "True if a process that did not fork from this one may be the receiver."
+    from multiprocessing.context import get_spawning_popen
+    if spawned or get_spawning_popen() is not None: return True
+    return any(getattr(child._popen, "method", "fork") != "fork" for child in list(process._children))
+
+def dump(obj):
+    "`obj` by value, as bytes for `bring`."
+    try: import cloudpickle
+    except ImportError:
+        raise pickle.PicklingError(f"{obj.__qualname__!r} is defined in a cell: to send it to a process that was spawned, "
+            "the package cloudpickle is needed (%pip install cloudpickle)") from None
+    from cloudpickle import cloudpickle as inner
+    main = sys.modules["__main__"].__dict__
+    stand_in = {"__name__": "__main__"}
+
+    class ByValue(cloudpickle.Pickler):
+        "Functions keep the namespace of the child's `__main__`, as an initializer and the tasks after it share it."
+        def persistent_id(self, o): return "main" if o is stand_in else None
+
+        def reducer_override(self, o):
+            reduced = super().reducer_override(o)
+            ours = isinstance(o, FunctionType) and o.__globals__ is main and isinstance(reduced, tuple) and reduced[5:] == (inner._function_setstate,)
+            return (*reduced[:5], set_state) if ours else reduced
+
+    file = io.BytesIO()
+    pickler = ByValue(file)
+    pickler.globals_ref[id(main)] = stand_in
+    pickler.dump(obj)
+    return file.getvalue()
+
+def set_state(function, state):
+    "Finish `function` in the child: what it refers to comes into `__main__`; a value that is there already stays, it may be an initializer's."
+    from cloudpickle import cloudpickle as inner
+    main,(_,slots) = function.__globals__,state
+    for key,value in slots["__globals__"].items():
+        if key not in main or isinstance(value, (FunctionType, type)): main[key] = value
+    slots["__globals__"] = {}
+    inner._function_setstate(function, state)
+
+def bring(data):
+    "What `dump` made bytes of. Where that fails, a function that says why when it is called: a worker that died here would be waited for in vain."
+    class Unpickler(pickle.Unpickler):
+        def persistent_load(self, id): return sys.modules["__main__"].__dict__
+    try: return Unpickler(io.BytesIO(data)).load()
+    except Exception as e: return failing(e)
+
+def find(qualname):
+    "The function or class of that name in a forked child, or a function that says why it is not there."
+    found = named(qualname)
+    if found is not None: return found
+    return failing(AttributeError(f"{qualname!r} was defined after this process was forked: make the pool or process behind it"))
+
+def named(qualname):
+    "What `__main__` has under the dotted name `qualname`, or None."
+    found = sys.modules["__main__"]
+    for part in qualname.split("."): found = getattr(found, part, None)
+    return found
+
+def failing(error):
+    def fail(*args, **kw): raise error
+    return fail
+
+def become_module():
+    "In a child, which runs this file as `__main__`: load it again as the module `name`, and leave nothing behind."
+    from importlib.util import module_from_spec, spec_from_file_location
+    spec = spec_from_file_location(name, __file__)
+    module = module_from_spec(spec)
+    module.__dict__["spawned"] = True
+    spec.loader.exec_module(module)
+    from multiprocessing import reduction
+    sys.modules[name] = module
+    module.patch(reduction)
+
+spawned = globals().get("spawned", False)  # True in a child that did not fork from the kernel: its results go by value
+if __name__ == "__mp_main__":
+    become_module()
+    for key in list(globals()):
+        if not key.startswith("__"): del globals()[key]
