@@ -61,6 +61,25 @@ class KernelMagics(Magics):
         print("\x1b[H\x1b[2J", end="")
 
     @line_magic
+    def snapshot(self, arg):
+        """Write the session's names to a file, to be brought back by %restore: %snapshot [NAME or FILE], %snapshot --list.
+
+        Without a name it is "last", kept apart for each notebook. What cannot be written is named, with the reason."""
+        from .features import snapshot
+        if arg.strip() == "--list": return snapshot.list_snapshots(self.shell)
+        try: snapshot.snapshot(self.shell, arg.strip())
+        except snapshot.NoSnapshot as e: raise UsageError(str(e)) from None
+
+    @line_magic
+    def restore(self, arg):
+        """Bring back the names of a snapshot: %restore [NAME or FILE].
+
+        A snapshot holds pickles, which run code when they are read: restore only files that you trust."""
+        from .features import snapshot
+        try: snapshot.bring_back(self.shell, arg.strip())
+        except snapshot.NoSnapshot as e: raise UsageError(str(e)) from None
+
+    @line_magic
     def subshell(self, arg):
         "Tell in which subshell and thread this runs, and which others there are"
         kernel = self.shell.kernel
