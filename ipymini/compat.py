@@ -143,7 +143,8 @@ def let_pools_find_cells(module):
     if module.__name__ == "multiprocessing.spawn": pools.patch_spawn(module)
     else: pools.patch(module)
 
-patches = {"multiprocessing.reduction": let_pools_find_cells, "multiprocessing.spawn": let_pools_find_cells, "pdb": lambda _: import_module("IPython.core.debugger"), "IPython.core.debugger": let_interrupts_leave,
+patches = {"multiprocessing.reduction": let_pools_find_cells, "multiprocessing.spawn": let_pools_find_cells,
+    "pdb": lambda _: import_module("IPython.core.debugger"), "IPython.core.debugger": let_interrupts_leave,
     "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt}
 
 # -- modules

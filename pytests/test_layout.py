@@ -13,15 +13,16 @@ import size
 
 # module: rooms of ours it may import, libraries it may import
 rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs", ""),
-    kernel=("__init__ wire channels system subshell subshells bridge output compat", ""), bridge=("output comms debugger compat magics gui features.environment", "IPython traitlets"),
-    channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell features.environment", "comm tornado"),
-    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("", "IPython"), gui=("", "IPython"), spare=("__init__", ""),
+    kernel=("__init__ wire channels system subshell subshells bridge output compat", ""), bridge=("output comms debugger compat magics gui features.environment features.terminal", "IPython traitlets"),
+    channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell features.environment features.pools", "comm tornado"),
+    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("features.snapshot", "IPython"), gui=("", "IPython"), spare=("__init__", ""),
     subshells=("", ""),
     **{"environments": ("", ""), "environments.make": ("", ""), "environments.boot": ("", ""),
         "environments.pythons": ("environments.make", ""), "environments.lending": ("__init__ environments.boot environments.make environments.pythons", ""),
         "environments.kernelspecs": ("", "jupyter_client jupyter_core"),
         "environments.install": ("environments.kernelspecs environments.lending environments.make environments.pythons", "fastcore"),
-        "features": ("", ""), "features.environment": ("environments.make", "IPython")})
+        "features": ("", ""), "features.waiting": ("", ""), "features.pools": ("", "cloudpickle"), "features.snapshot": ("", "IPython cloudpickle"),
+        "features.terminal": ("features.waiting", "IPython ptyprocess"), "features.environment": ("environments.make", "IPython")})
 
 files = {size.room(f):f for f in size.files()}
 trees = {name:ast.parse(f.read_text()) for name,f in files.items()}
@@ -141,6 +142,8 @@ def test_exceptions_are_caught_by_name():
         "debugger.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
         "bridge.error_content",  # `str` of the user's exception
         "bridge.or_plainly.formatted",  # an error is shown, whatever keeps IPython from formatting it
+        "features.pools.bring",  # what a worker cannot load is told where its result is waited for
+        "features.snapshot.Writer.as_pickle", "features.snapshot.restore",  # a name whose pickle runs into an error is told, the others go on
         "bridge.Bridge.run"}  # the user's input transformers
 
 def test_base_exceptions_are_caught_around_user_code_only():
@@ -155,7 +158,9 @@ def test_no_branch_for_a_python_that_is_not_supported():
 def test_only_the_fields_of_small_classes_are_typed_on_the_left():
     assert where(lambda o: isinstance(o, ast.AnnAssign)) == {"environments.kernelspecs.Kernel", "environments.pythons.Python", "environments.install.Plan"}
 
-def test_print_is_for_the_command_line(): assert where(calls("print"), skip=("__main__", "environments.install", "magics", "features.environment")) <= {"output.Output.say"}
+def test_print_is_for_the_command_line_and_for_magics():
+    skip = "__main__", "environments.install", "magics", "features.environment", "features.snapshot", "features.terminal"
+    assert where(calls("print"), skip=skip) <= {"output.Output.say"}
 
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])
 def test_chkstyle_is_silent(folder):

@@ -1,5 +1,4 @@
 "Functions and classes of cells in the processes of `multiprocessing`: start methods by what is defined where. ipykernel hangs or fails in most of these."
-import sys
 from pathlib import Path
 import pytest
 
@@ -8,7 +7,7 @@ source = (Path(__file__).parent/"cells/pools.py").read_text()
 
 @pytest.fixture(scope="module")
 def cells(kc):
-    assert kc.run(source).status == "ok"
+    assert kc.run("import sys, types\nfrom concurrent.futures import ProcessPoolExecutor\n" + source).status == "ok"
     return kc
 
 def pooled(kc, method, call, setup=""):

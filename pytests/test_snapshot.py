@@ -2,7 +2,6 @@
 import os, signal
 from pathlib import Path
 import pytest
-from helpers import until
 
 cells = Path(__file__).parent/"cells"
 
@@ -13,7 +12,7 @@ def restored(tmp_path_factory):
     file = tmp_path_factory.mktemp("snapshot")/"kinds.snapshot"
     kc = start()
     assert kc.run((cells/"kinds.py").read_text()).status == "ok"
-    kc.run("lock = threading.Lock()\nopened = open('/dev/null')\ncall = lambda x: x\ndel kinds, one, other\npair = [Node(), Node()]\npair[0].other = pair[1]\npair[1].other = pair[0]")
+    kc.run("import threading\nfrom math import sqrt\nlock = threading.Lock()\nopened = open('/dev/null')\ncall = lambda x: x\ndel kinds, one, other\npair = [Node(), Node()]\npair[0].other = pair[1]\npair[1].other = pair[0]")
     written = kc.run(f"%snapshot {file}")
     kc.stop()
     kc = start()

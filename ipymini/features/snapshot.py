@@ -1,8 +1,9 @@
 """`%snapshot` and `%restore`: the names of a session, written to a file of the user's and brought back, each on its own.
 
-A snapshot is a zip file: `index.json` tells the names in their order, what each is, and what was left out and why. Modules and what comes from modules are
-kept as imports, functions and classes of cells as source, all else as pickles (protocol 5); the memory of arrays goes beside these without a copy.
-It is written beside its place and moved there when it is whole. Pickles run code: nothing is read but the file that the user names. Read `Writer`, `restore`."""
+A snapshot is a zip file: `index.json` tells the names in their order, what each is, and what was left out and why. Modules and what comes from
+modules are kept as imports, functions and classes of cells as source, all else as pickles (protocol 5); the memory of arrays goes beside these
+without a copy. The file is written beside its place and moved there when it is whole. Pickles run code: nothing is read but the file that the user
+names. Read `Writer`, then `restore`."""
 import inspect, io, json, os, pickle, sys, textwrap, time, zipfile
 from hashlib import sha256
 from importlib import import_module

@@ -5,7 +5,7 @@ what = sys.argv[1]
 if what == "name": print("hello", input("Your name? "))
 elif what == "password": print("secret of", len(getpass.getpass("Key: ")))
 elif what == "readline":
-    import readline
+    __import__("readline")
     print("read", input("rl> "))
 elif what == "twice": print(input("first: ") + input("second: "))
 elif what == "again":

@@ -1,8 +1,7 @@
 "Forty kinds of objects that a session may hold: what %snapshot keeps, and how it is seen that it came back."
-import array, collections, dataclasses, datetime, decimal, enum, fractions, functools, math, pathlib, re, threading, types, uuid
+import array, collections, dataclasses, datetime, decimal, enum, fractions, functools, math, pathlib, re, types, uuid
 import numpy as np
 from collections import OrderedDict
-from math import sqrt
 
 class Colour(enum.Enum): RED = 1
 

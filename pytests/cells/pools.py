@@ -1,6 +1,5 @@
 "What the tests of pools define in a cell, as a user would."
-import dataclasses, functools, multiprocessing as mp, sys, types
-from concurrent.futures import ProcessPoolExecutor
+import dataclasses, functools, multiprocessing as mp
 
 state = None
 step = 1
