@@ -1,4 +1,4 @@
-"""Results that `;` hides; streams that a cell puts in the place of ours, wraps, closes; C code that holds the GIL and prints"""
+"Results that `;` hides; streams that a cell puts in the place of ours, wraps, closes; C code that holds the GIL and prints"
 import pytest
 
 # -- results

@@ -27,7 +27,8 @@ def test_a_hidden_answer_is_asked_as_a_password(kc):
 
 def test_readline_asks_too(kc):
     r,prompts = talk(kc, f"{asks} readline", "word")
-    assert (prompts, r.stdout.strip()) == ([("rl> ", False)], "read word")
+    assert prompts[0][0] in ("rl> ", "")  # on a busy machine it is shown before readline begins to wait
+    assert (r.stdout.strip().removeprefix("rl> \r\n"), prompts[0][1]) == ("read word", False)
 
 def test_two_questions_are_asked_in_turn(kc):
     r,prompts = talk(kc, f"{asks} twice", "a", "b")

@@ -6,7 +6,7 @@ import codecs, os, re, select, signal, sys, termios
 from time import monotonic
 from IPython.core.error import StdinNotImplementedError
 
-from .waiting import find_wait, is_secret
+from .waiting import find_wait, is_prompt, is_secret
 
 first_look = .05  # seconds of silence after which we look whether the command waits for input; no event tells
 last_look = .5    # the longest time between two looks
@@ -42,6 +42,7 @@ class Terminal:
         from ptyprocess import PtyProcess
         self.ask = ask
         self.line = ""       # what has come behind the last line end: perhaps a prompt, which the notebook shows beside its input box
+        self.shown = 0       # how much of it has been shown already, as it seemed to be none
         self.before = ""     # the end of what was read last: a sequence may come in two parts
         self.echo = ""       # what the terminal will repeat of our answer: the notebook shows that itself
         self.answered = None # the `turn` of the wait that was answered last
@@ -64,8 +65,8 @@ class Terminal:
             elif came or not (self.end_fd or self.process.isalive()): return
             elif self.answer(): pause = first_look
             else:
-                self.show_line()
-                pause = min(2*pause, last_look)
+                if pause > first_look or not is_prompt(self.line): self.show_line()
+                pause = min(4*pause, last_look)
 
     def wait(self, seconds):
         "Which of the terminal and the command's end there is news of, within `seconds`."
@@ -83,8 +84,10 @@ class Terminal:
         self.before = text[-40:]
         end = max(text.rfind("\n"), text.rfind("\r")) + 1  # a progress bar goes back by \r: it is shown up to there
         if text.endswith("\r"): end -= 1  # perhaps half of a line end
+        if end:
+            write(text[self.shown:end])
+            self.shown = max(0, self.shown-end)
         self.line = text[end:]
-        write(text[:end])
         return bool(data)
 
     def without_echo(self, text):
@@ -95,8 +98,8 @@ class Terminal:
         return text[size:]
 
     def show_line(self):
-        write(self.line)
-        self.line = ""
+        write(self.line[self.shown:])
+        self.shown = len(self.line)
 
     def answer(self):
         "Ask the user for what the command waits for; False if it does not wait, or has been answered already."
@@ -106,13 +109,14 @@ class Terminal:
         if not wait or (wait.turn is not None and wait.turn == self.answered) or not wait.asks(escape.sub("", self.line), modes): return False
         if wait.turn is None and not self.line: return False  # nothing new since the last answer
         self.answered = wait.turn
-        try: line = self.ask(escape.sub("", self.line), is_secret(modes))
+        try: line = self.ask(escape.sub("", self.line[self.shown:]), is_secret(modes))
         except (StdinNotImplementedError, EOFError): self.send_end()
         else: self.send_line(line, modes)
         return True
 
     def send_line(self, line, modes):
         self.line = ""  # the notebook shows it beside the answer
+        self.shown = 0
         self.refused = 0
         if modes & termios.ECHO: self.echo = line + "\r\n"
         elif not modes & termios.ICANON: self.echo = line  # readline repeats what it reads

@@ -20,7 +20,9 @@ class Wait:
         "True if a person has to answer: `line` is the unfinished line before it, `modes` are those of the terminal."
         if is_secret(modes): return True
         if self.sure and self.alone and modes & termios.ICANON: return True
-        return bool(prompt_end.search(line))
+        return is_prompt(line)
+
+def is_prompt(line): return bool(prompt_end.search(line))
 
 def is_secret(modes):
     "True if the terminal reads lines without showing them, as for a password."
