@@ -103,9 +103,10 @@ class Terminal:
 
     def answer(self):
         "Ask the user for what the command waits for; False if it does not wait, or has been answered already."
-        try: group,modes = os.tcgetpgrp(self.fd),termios.tcgetattr(self.fd)[3]
+        try: wait = find_wait(os.tcgetpgrp(self.fd), self.device)
         except OSError: return False  # it is ending
-        wait = find_wait(group, self.device)
+        if wait and self.wait(0): return True  # what it printed before it began to wait comes first
+        modes = termios.tcgetattr(self.fd)[3]
         if not wait or (wait.turn is not None and wait.turn == self.answered) or not wait.asks(escape.sub("", self.line), modes): return False
         if wait.turn is None and not self.line: return False  # nothing new since the last answer
         self.answered = wait.turn
