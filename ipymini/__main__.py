@@ -53,6 +53,9 @@ def main(argv):
     if argv and argv[0] in ("install", "kernels", "uninstall"):
         from .environments import install
         return install.main(argv[1:], argv[0])
+    if argv[:1] == ["run"]:
+        from .environments import launch
+        return launch.main(argv[1:])
     if argv and not argv[0].startswith("-"): sys.exit(f"ipymini: no command {argv[0]!r}; ipymini --help tells what there is")
     file,opts = parse(argv)
     if opts.keys() & {"h", "help"}: return print(usage)

@@ -30,7 +30,8 @@ class Bridge:
     def __init__(self, out, options, file, loop):
         self.loop,self.out,self.parent,self.exiting,self.saving = loop,out,out.parent,False,None
         os.environ.update(environ)
-        environment.enter()
+        self.reason = options.get("stand-in")  # why this kernel only stands in for another, or None
+        if not self.reason: environment.enter()
         self.app = IPKernelApp.instance(connection_file=file)
         self.app.configure(options)
         out.start(self.app.capture_fd_output)
@@ -44,11 +45,18 @@ class Bridge:
 
     def boot(self):
         "What IPython does before the first cell"
+        if self.reason: return self.stand_in()
         self.app.init_path()
         self.app.init_gui_pylab()
         self.app.init_extensions()
         self.ip.booted = True
         self.app.init_code()
+
+    def stand_in(self):
+        "Refuse to run code, the user's startup files included"
+        from .standin import take_over
+        take_over(self, self.reason)
+        self.ip.booted = True
 
     # -- execute
 

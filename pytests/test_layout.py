@@ -12,15 +12,17 @@ sys.path.insert(0, str(root/"tools"))
 import size
 
 # module: rooms of ours it may import, libraries it may import
-rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs", ""),
-    kernel=("__init__ wire channels system subshell subshells bridge output compat", ""), bridge=("output comms debugger compat magics gui features.environment features.terminal", "IPython traitlets"),
+rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs environments.launch", ""),
+    kernel=("__init__ wire channels system subshell subshells bridge output compat", ""), bridge=("output comms debugger compat magics gui features.environment features.terminal standin", "IPython traitlets"),
     channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell features.environment features.pools", "comm tornado"),
-    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("features.snapshot", "IPython"), gui=("", "IPython"), spare=("__init__", ""),
+    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("features.snapshot", "IPython"), gui=("", "IPython"),
+    spare=("__init__", ""), standin=("", "IPython"),
     subshells=("", ""),
     **{"environments": ("", ""), "environments.make": ("", ""), "environments.boot": ("", ""),
         "environments.pythons": ("environments.make", ""), "environments.lending": ("__init__ environments.boot environments.make environments.pythons", ""),
         "environments.kernelspecs": ("", "jupyter_client jupyter_core"),
         "environments.install": ("environments.kernelspecs environments.lending environments.make environments.pythons", "fastcore"),
+        "environments.launch": ("__init__ environments.lending environments.make environments.pythons", ""),
         "features": ("", ""), "features.waiting": ("", ""), "features.pools": ("", "cloudpickle"), "features.snapshot": ("", "IPython cloudpickle"),
         "features.terminal": ("features.waiting", "IPython ptyprocess"), "features.environment": ("environments.make", "IPython")})
 
@@ -159,7 +161,7 @@ def test_only_the_fields_of_small_classes_are_typed_on_the_left():
     assert where(lambda o: isinstance(o, ast.AnnAssign)) == {"environments.kernelspecs.Kernel", "environments.pythons.Python", "environments.install.Plan"}
 
 def test_print_is_for_the_command_line_and_for_magics():
-    skip = "__main__", "environments.install", "magics", "features.environment", "features.snapshot", "features.terminal"
+    skip = "__main__", "environments.install", "environments.launch", "magics", "features.environment", "features.snapshot", "features.terminal"
     assert where(calls("print"), skip=skip) <= {"output.Output.say"}
 
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])

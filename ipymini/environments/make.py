@@ -30,7 +30,7 @@ def synced(place, version, progress):
     try: run(sync, progress)
     except NoEnvironment as error:
         # what is needed may be in uv's cache, and only the network be missing
-        try: run([*sync, "--offline"], progress)
+        try: run([*sync, "--offline"])
         except NoEnvironment: raise error from None
     # `python find` knows a script's environment, but a project's only from inside its folder
     if flag == "--script": return run(["python", "find", *place])
