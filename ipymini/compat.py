@@ -29,6 +29,7 @@ def install(k):
     type(k.bridge.out.stdout).__module__ = "ipykernel.iostream"  # click: keeps colours
     inspect.getfile = with_classes(inspect.getfile)
     patches["comm"] = lambda comm: bind(comm, k.bridge.out.send, ip.kernel)
+    if k.bridge.out.carries: patches["multiprocessing.pool"] = k.bridge.out.carry_pools
     sys.meta_path.insert(0, Patches)
     for name in patches.keys() & sys.modules.keys(): patches[name](sys.modules[name])
     for mod,content in stand_ins(k, ip, app).items(): stand_in(f"ipykernel{mod}", content)

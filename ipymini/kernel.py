@@ -40,7 +40,7 @@ class Kernel:
         elif self.made or cfg != asked: write_connection(file, cfg)
         self.overtaking = Overtaking(self)
         self.subs,self.gone,self.main,self.side,self.bridge,self.loaded = {},[],None,None,None,threading.Event()
-        self.early,self.latest,self.hit,self.lock = [],None,(0, None),threading.Lock()
+        self.early,self.hit,self.lock = [],(0, None),threading.Lock()
         self.overdue = False  # True once the next SIGINT has the main thread finish
         self.delays,self.echo = 0,False  # how often in a row an interrupt was put off; True if the next SIGINT is but its repetition
         self.status,self.delay,self.stopping,self.finishing,self.ending = None,0,False,threading.Event(),threading.Lock()
@@ -133,8 +133,9 @@ class Kernel:
         if sub.aborting: return dict(failure(Aborted("a cell before this one failed")), status="aborted", execution_count=None)
         need(c, code=str)
         msg.state["started"] = iso()
-        self.latest = msg
-        with self.lock: n = self.bridge.begin(msg)
+        with self.lock:
+            parent.begin(msg)
+            n = self.bridge.begin(msg)
         if not c.get("silent"): self.publish("execute_input", dict(code=c["code"], execution_count=n))
         if self.letter.text: self.write("stderr", self.letter.text)
         self.letter.text = self.letter.cell(c["code"])
@@ -234,7 +235,7 @@ class Kernel:
     def publish(self, type, content, msg=None, metadata=None, buffers=(), topic=None):
         "Send `content` to everybody on behalf of `msg`, by default the request that this runs for; of nobody's, the newest cell"
         topic = topic or topics.get(type) or f"kernel.{self.wire.session}.{type}".encode()
-        self.iopub.send(self.wire.pack(type, content, msg or parent.get() or self.latest, metadata, buffers, [topic]))
+        self.iopub.send(self.wire.pack(type, content, msg or parent.get() or parent.latest, metadata, buffers, [topic]))
 
     def output(self, type, content, **kw):
         "Publish what user code puts out: unlike ours, it waits while the readers are behind"
@@ -243,7 +244,7 @@ class Kernel:
 
     def write(self, name, text, msg=None):
         "Put `text` on the stream `name`"
-        msg = msg or parent.get() or self.latest
+        msg = msg or parent.get() or parent.latest
         for part in pieces(text) if len(text) > piece else (text,): self.iopub.text(name, msg, part)
         self.iopub.wait_for_room()
 

@@ -104,7 +104,22 @@ def test_nbconvert_goes_on_after_an_error(run, tmp_path):
     run(jupyter, "nbconvert", "--to", "notebook", "--execute", "--allow-errors", "a.ipynb", "--output", "b.ipynb")
     assert outputs(nbformat.read(tmp_path/"b.ipynb", 4)) == [["ZeroDivisionError"], ["on\n"], ["IndexError"]]
 
+def test_nbconvert_of_the_tours_thread_loses_no_tick(run, tmp_path):
+    cells = [c.source for c in nbformat.read(root/"examples/tour.ipynb", 4).cells if "def tick" in c.source or "thread.join()" in c.source]
+    notebook(tmp_path/"a.ipynb", "import time\nfrom threading import Thread", *cells)
+    run(jupyter, "nbconvert", "--to", "notebook", "--execute", "a.ipynb", "--output", "b.ipynb")
+    first,second = ("".join(o) for o in outputs(nbformat.read(tmp_path/"b.ipynb", 4))[1:])
+    assert (first+second).split("no tick")[0].split() == [w for i in range(6) for w in ("tick", str(i))]
+
 # -- papermill
+
+def test_papermill_tells_of_an_error_that_is_shown_in_another_way(run, tmp_path):
+    "As `rich.traceback.install()` does it"
+    notebook(tmp_path/"a.ipynb", "ip = get_ipython()\nip._showtraceback = lambda etype, value, stb: print('shown', etype.__name__)", "1/0", "print('never')")
+    r = run(jupyter.parent/"papermill", "a.ipynb", "b.ipynb", code=1)
+    assert "PapermillExecutionError" in r.stderr
+    got = outputs(nbformat.read(tmp_path/"b.ipynb", 4))
+    assert [o for o in got if o] == [["shown ZeroDivisionError\n"]]
 
 def test_papermill(run, tmp_path):
     notebook(tmp_path/"a.ipynb", ("n = 1\nname = 'x'", ["parameters"]), "print(name * n)", *tour[:3])

@@ -151,7 +151,8 @@ def test_exceptions_are_caught_by_name():
 def test_base_exceptions_are_caught_around_user_code_only():
     "`aside` hands them to whoever waits; `brief`, `textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
     assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "bridge.ZMQInteractiveShell.set_custom_exc.handle", "bridge.textless", "bridge.error_content", "subshell.Subshell.drive",
-        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "subshell.aside.call", "debugger.aside.run", "debugger.brief", "channels.Channel.wake"}
+        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.aside.run", "debugger.brief", "channels.Channel.wake",
+        "subshell.aside.call", "output.Output.carry_threads.starting", "output.Output.carry_pools.apply_async", "output.Output.on_behalf.call", "output.Output.items"}  # which take their frame out and raise it again
 
 def test_no_branch_for_a_python_that_is_not_supported():
     "3.11 is, which has no eager tasks"

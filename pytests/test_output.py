@@ -339,7 +339,8 @@ starts = {"thread": "threading.Thread(target=f).start()", "thread class": "class
 
 @pytest.mark.parametrize("way", starts)
 def test_output_belongs_to_the_cell_that_started_it(kc, way):
-    id = kc.cell(begin+starts[way])
+    "In a frontend, which allows stdin; test_threads has the rules"
+    id = kc.cell(begin+starts[way], allow_stdin=True)
     kc.wait(id)
     assert texts(kc.run(finish)) == "other\n"
     assert "mine" in texts(kc.wait(id, until=lambda r: "mine" in texts(r)))
@@ -378,7 +379,7 @@ def test_display_handle_updates_from_a_thread_keep_their_cell(kc):
 
 def test_writers_of_two_cells_do_not_mix(kc):
     "A thread of the first cell and the second cell write at once"
-    id = kc.cell("import threading\nstop = threading.Event()\ndef f():\n    while not stop.is_set(): print('first')\nt = threading.Thread(target=f); t.start()")
+    id = kc.cell("import threading\nstop = threading.Event()\ndef f():\n    while not stop.is_set(): print('first')\nt = threading.Thread(target=f); t.start()", allow_stdin=True)
     r = kc.run("for i in range(2000): print('second')\nstop.set(); t.join()")
     assert r.stdout == "second\n"*2000
     assert set(kc.wait(id).stdout.splitlines()) == {"first"}

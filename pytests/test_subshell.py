@@ -373,7 +373,7 @@ def test_displays_have_the_right_parent(kc, sub):
         assert (r.stdout, r.result) == (f"{name}\n", f"'res {name}'")
 
 def test_threads_of_a_subshells_cell_write_to_it(kc, sub):
-    r = kc.run("import threading, time\ndef f():\n    time.sleep(.1)\n    print('from a thread')\nt = threading.Thread(target=f); t.start()", subshell=sub)
+    r = kc.run("import threading, time\ndef f():\n    time.sleep(.1)\n    print('from a thread')\nt = threading.Thread(target=f); t.start()", subshell=sub, allow_stdin=True)
     kc.run("'newer'")
     assert kc.wait(r.id, until=lambda r: r.stdout).stdout == "from a thread\n"
 
