@@ -1,6 +1,6 @@
 """What a cell may do to its kernel. Whatever it was, its reply and idle come, the user sees what is said here, and the next cell runs as if nothing had been
 
-`harmless` cases share a kernel, `grave` ones have one each; `tools/hostile.py` runs both on other kernels. Each case: name, code, what the user sees of it."""
+`harmless` cases share a kernel, `grave` ones have one each. Each case: name, code, what the user sees of it."""
 import json, pytest
 
 def each(cls, body, shows, **kw): return [(f"{cls} {k}", f"class C{cls}:\n    def {body.format(v[0])}\n{shows}", v[1]) for k,v in kw.items()]

@@ -167,5 +167,6 @@ def test_print_is_for_the_command_line_and_for_magics():
 
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])
 def test_chkstyle_is_silent(folder):
-    r = subprocess.run([Path(sys.executable).parent/"chkstyle", *root.glob(f"{folder}/**/*.py")], capture_output=True, text=True, timeout=60, cwd=root)  # where its configuration is
+    command = [Path(sys.executable).parent/"chkstyle", *root.glob(f"{folder}/**/*.py")]
+    r = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=root)  # where its configuration is
     assert (r.returncode, r.stdout.strip()) == (0, "found 0 potential violation(s)"), r.stdout + r.stderr

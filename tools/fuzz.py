@@ -76,9 +76,9 @@ def main():
     a = p.parse_args()
     if a.inside: return fuzz(*a.inside)
     sys.path.insert(0, str(Path(__file__).parent))
-    from venvs import env, ready, step, venvs
+    from venvs import env, install, ready, venvs
     python,venv = ready("fuzz", "try", a.python),venvs/"fuzz"
-    if not list(venv.glob("lib/python*/site-packages/atheris")): step("installing atheris", python, "-m", "pip", "install", "atheris")
+    if not list(venv.glob("lib/python*/site-packages/atheris")): install(venv, "atheris", "atheris")
     failed,names = [],a.targets or list(targets)
     for name in names:
         folder = venv/"corpus"/name

@@ -74,10 +74,11 @@ def make(venv, python):
     if uv(): step(what, uv(), "venv", "--seed", "--python", python, venv)
     else: step(what, python, "-m", "venv", venv, hint="On Debian and Ubuntu: apt-get install python3-venv")
 
-def install(venv, what, *args):
-    "Install into `venv`; `args` are for pip or uv, which both know them, `what` is for whoever waits."
+def install(venv, what, *args, compiled=False):
+    "Install into `venv`; `args` are for pip or uv, which both know them, `what` is for whoever waits. `compiled`: now, not at the first import."
     python = venv/"bin/python"
-    if uv(): step(f"installing {what}", uv(), "pip", "install", "--python", python, *args)
+    compiling = ["--compile-bytecode"] if compiled else []  # pip compiles always
+    if uv(): step(f"installing {what}", uv(), "pip", "install", "--python", python, *compiling, *args)
     else: step(f"installing {what}", python, "-m", "pip", "install", *args)
 
 def wheel(venv):
