@@ -2,6 +2,12 @@
 
 __version__ = "0.2.0"
 
+def __getattr__(name):
+    "What pods offer, as `from ipymini import pod`, loaded when it is first asked for."
+    if name.startswith("_"): raise AttributeError(f"module 'ipymini' has no attribute {name!r}")
+    from importlib import import_module
+    return import_module("ipymini.pods.offers").offer(name)
+
 def wait_until(condition, timeout=None):
     """True once `condition()` is true, False when `timeout` seconds have passed; comm messages, as of widgets, are handled meanwhile
 

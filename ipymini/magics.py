@@ -6,7 +6,7 @@ from pathlib import Path
 from subprocess import Popen
 from IPython.core import page
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
 @magics_class
 class KernelMagics(Magics):
@@ -54,6 +54,13 @@ class KernelMagics(Magics):
         except InteractivelyDefined as e: file,line,_ = find(str(e.index))
         except MacroToEdit: raise UsageError("a macro has no file: show it with print, define it anew with %macro") from None
         if file: self.shell.payload_manager.write_payload(dict(source="edit_magic", filename=str(Path(file).absolute()), line_number=int(line or 0)))
+
+    @line_cell_magic
+    def pod(self, line, cell=None):
+        "List the pods; `%%pod NAME` runs a cell in one"
+        __tracebackhide__ = True
+        from .pods.magics import run_magic
+        run_magic(self.shell, line, cell)
 
     @line_magic
     def clear(self, arg):

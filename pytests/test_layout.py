@@ -15,7 +15,7 @@ import size
 rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs environments.launch", ""),
     kernel=("__init__ wire channels system subshell subshells bridge output compat", ""), bridge=("output comms debugger compat magics gui features.environment features.terminal standin", "IPython traitlets"),
     channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell features.environment features.pools", "comm tornado"),
-    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("features.snapshot", "IPython"), gui=("", "IPython"),
+    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("features.snapshot pods.magics", "IPython"), gui=("", "IPython"),
     spare=("__init__", ""), standin=("", "IPython"),
     subshells=("", ""),
     **{"environments": ("", ""), "environments.make": ("", ""), "environments.boot": ("", ""),
@@ -25,6 +25,16 @@ rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.
         "environments.launch": ("__init__ environments.lending environments.make environments.pythons", ""),
         "features": ("", ""), "features.waiting": ("", ""), "features.pools": ("", "cloudpickle"), "features.snapshot": ("", "IPython cloudpickle"),
         "features.terminal": ("features.waiting", "IPython ptyprocess"), "features.environment": ("environments.make", "IPython")})
+
+# the folder of pods, which never imports the kernel; `python_for` makes their environments
+pods = {"":"", "segments":"", "wire":"segments", "values":"", "names":"", "source":"names", "watch":"", "ipython":"", "cells":"ipython", "start":"",
+    "child":"cells names source values watch wire", "figures":"cells child", "errors":"", "marks":"", "show":"",
+    "link":"errors show values wire environments.boot environments.lending environments.pythons",
+    "client":"errors link marks values wire environments.make", "magics":"client", "pool":"client errors", "layout":"client environments.make",
+    "offers":"client errors layout magics pool show"}
+pod_libraries = dict(ipython="IPython traitlets", cells="boot", magics="IPython", figures="matplotlib", start="_pod")
+rooms |= {f"pods{'.' if name else ''}{name}": (" ".join(f"pods.{o}" if o in pods else o for o in arrows.split()), pod_libraries.get(name, ""))
+    for name,arrows in pods.items()}
 
 files = {size.room(f):f for f in size.files()}
 trees = {name:ast.parse(f.read_text()) for name,f in files.items()}
@@ -124,7 +134,8 @@ def test_only_serve_replies(): assert where(calls("reply")) == {"kernel.Kernel.s
 
 def test_nobody_sleeps():
     "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for, of debugpy's readiness; and for a signal"
-    assert where(calls("sleep")) <= {"kernel.Kernel.on_end", "debugger.Debugger.initialize", "system.wait_process", "system.reap", "system.wait_for_one", "subshell.Subshell.wait_until"}
+    assert where(calls("sleep")) <= {"kernel.Kernel.on_end", "debugger.Debugger.initialize", "system.wait_process", "system.reap", "system.wait_for_one", "subshell.Subshell.wait_until",
+        "pods.link.Link.reap"}
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
@@ -136,6 +147,10 @@ def catches(name):
         return any(t is None or getattr(t, "id", None) == name for t in types)
     return test
 
+# around pickling, repr and reading of the user's objects, at either end, and his input()
+caught_in_pods = {"pods.child.Child.encode", "pods.child.Child.pickled", "pods.child.short_repr", "pods.client.read", "pods.client.exception", "pods.show.ask",
+    "pods.pool.in_threads.run", "pods.pool.Work.run"}
+
 def test_exceptions_are_caught_by_name():
     "All of them only where a fault has to become an answer, and around calls into the user's own code"
     assert where(catches("Exception")) <= {"kernel.Kernel.serve", "channels.Channel.run",
@@ -146,24 +161,27 @@ def test_exceptions_are_caught_by_name():
         "bridge.or_plainly.formatted",  # an error is shown, whatever keeps IPython from formatting it
         "features.pools.bring",  # what a worker cannot load is told where its result is waited for
         "features.snapshot.Writer.as_pickle", "features.snapshot.restore",  # a name whose pickle runs into an error is told, the others go on
-        "bridge.Bridge.run"}  # the user's input transformers
+        "bridge.Bridge.run",  # the user's input transformers
+        *caught_in_pods}
 
 def test_base_exceptions_are_caught_around_user_code_only():
     "`aside` hands them to whoever waits; `brief`, `textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
     assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "bridge.ZMQInteractiveShell.set_custom_exc.handle", "bridge.textless", "bridge.error_content", "subshell.Subshell.drive",
         "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.aside.run", "debugger.brief", "channels.Channel.wake",
-        "subshell.aside.call", "output.Output.carry_threads.starting", "output.Output.carry_pools.apply_async", "output.Output.on_behalf.call", "output.Output.items"}  # which take their frame out and raise it again
+        "subshell.aside.call", "output.Output.carry_threads.starting", "output.Output.carry_pools.apply_async", "output.Output.on_behalf.call", "output.Output.items",
+        "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again
 
 def test_no_branch_for_a_python_that_is_not_supported():
     "3.11 is, which has no eager tasks"
-    assert where(lambda o: isinstance(o, ast.Attribute) and o.attr == "version_info") <= {"subshell"}
+    assert where(lambda o: isinstance(o, ast.Attribute) and o.attr == "version_info") <= {"subshell",
+        "pods.start", "pods.client.command"}  # a pod's interpreter may be any from 3.8 on
 
 def test_only_the_fields_of_small_classes_are_typed_on_the_left():
     assert where(lambda o: isinstance(o, ast.AnnAssign)) == {"environments.kernelspecs.Kernel", "environments.pythons.Python", "environments.install.Plan"}
 
 def test_print_is_for_the_command_line_and_for_magics():
-    skip = "__main__", "environments.install", "environments.launch", "magics", "features.environment", "features.snapshot", "features.terminal"
-    assert where(calls("print"), skip=skip) <= {"output.Output.say"}
+    skip = "__main__", "environments.install", "environments.launch", "magics", "features.environment", "features.snapshot", "features.terminal", "pods.magics", "pods.pool"
+    assert where(calls("print"), skip=skip) <= {"output.Output.say", "pods.client.say"}
 
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])
 def test_chkstyle_is_silent(folder):
