@@ -56,6 +56,9 @@ def main(argv):
     if argv[:1] == ["run"]:
         from .environments import launch
         return launch.main(argv[1:])
+    if argv[:1] == ["spare"]:
+        from . import spare
+        argv = spare.wait()
     if argv and not argv[0].startswith("-"): sys.exit(f"ipymini: no command {argv[0]!r}; ipymini --help tells what there is")
     file,opts = parse(argv)
     if opts.keys() & {"h", "help"}: return print(usage)

@@ -12,7 +12,7 @@ sys.path.insert(0, str(root/"tools"))
 import size
 
 # module: rooms of ours it may import, libraries it may import
-rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs environments.launch", ""),
+rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs environments.launch spare", ""),
     kernel=("__init__ wire channels system subshell subshells bridge output compat", ""), bridge=("output comms debugger compat magics gui features.environment features.terminal standin", "IPython traitlets"),
     channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell features.environment features.pools", "comm tornado"),
     debugger=("", "debugpy _pydevd_bundle IPython"), magics=("features.snapshot pods.magics", "IPython"), gui=("", "IPython"),
@@ -22,6 +22,7 @@ rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.
         "environments.pythons": ("environments.make", ""), "environments.lending": ("__init__ environments.boot environments.make environments.pythons", ""),
         "environments.kernelspecs": ("", "jupyter_client jupyter_core"),
         "environments.install": ("environments.kernelspecs environments.lending environments.make environments.pythons", "fastcore"),
+        "environments.provisioner": ("environments.kernelspecs", "jupyter_client traitlets"), "environments.server": ("", "jupyter_client"),
         "environments.launch": ("__init__ environments.lending environments.make environments.pythons", ""),
         "features": ("", ""), "features.waiting": ("", ""), "features.pools": ("", "cloudpickle"), "features.snapshot": ("", "IPython cloudpickle"),
         "features.terminal": ("features.waiting", "IPython ptyprocess"), "features.environment": ("environments.make", "IPython")})
@@ -101,7 +102,8 @@ def test_no_import_cycle(): assert size.cycles() == []
 def test_only_channels_uses_zmq(): assert {m for m in trees if "zmq" in libraries(trees[m])} == {"channels"}
 
 def test_only_environments_use_jupyter():
-    assert {m for m in trees if libraries(trees[m]) & {"jupyter_client", "jupyter_core"}} == {"environments.kernelspecs"}
+    assert {m for m in trees if libraries(trees[m]) & {"jupyter_client", "jupyter_core"}} == \
+        {"environments.kernelspecs", "environments.provisioner", "environments.server"}
 
 def test_bridge_has_no_threads_and_no_sockets(): assert not libraries(trees["bridge"]) & {"threading", "_thread", "socket", "zmq", "concurrent"}
 
