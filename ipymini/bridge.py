@@ -95,7 +95,13 @@ class Bridge:
         finally:
             ip.events.trigger("post_execute")
             if not silent: ip.events.trigger("post_run_cell", res)
+            self.flush_streams()
         return res
+
+    def flush_streams(self):
+        "Let out what streams of the user's buffer; one that cannot be flushed is told and fails no cell"
+        try: self.out.flush_others()
+        except Exception: self.ip.showtraceback()
 
     def begin(self, msg):
         "Number the cell in `msg`: the next number for one that is stored, else the last; what execute_input shows"

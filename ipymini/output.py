@@ -18,6 +18,7 @@ class Output:
 
     def start(self, capture):
         if capture and os.name == "posix": self.capture = Capture(self)
+        for stream in (self.stdout, self.stderr): stream.end = os.dup(stream.fd)  # the pipe outlives a cell that closes `fd`
         sys.stdout,sys.stderr,sys.stdin = self.stdout,self.stderr,open(os.devnull)
         builtins.input = self.input
         import getpass
@@ -26,9 +27,16 @@ class Output:
         if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=self.after_fork)
 
     def mend(self):
-        "Put back streams that a cell took away"
-        for name in ("stdout", "stderr"):
-            if not hasattr(getattr(sys, name, None), "write"): setattr(sys, name, getattr(self, name))
+        "Put back streams and file descriptors that a cell took away"
+        for stream in (self.stdout, self.stderr):
+            if not is_open(getattr(sys, stream.name, None)): setattr(sys, stream.name, stream)
+            stream.mend()
+
+    def flush_others(self):
+        "Flush what a cell has put in the place of our streams, and Python's first ones: they may buffer"
+        for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
+            stream = getattr(sys, name, None)
+            if stream is not self.stdout and stream is not self.stderr and is_open(stream) and hasattr(stream, "flush"): stream.flush()
 
     def send(self, type, content, **kw):
         "Publish `content` behind all that was written before it, by C code and child processes, too"
@@ -185,6 +193,11 @@ def is_of_a_cell(part):
     if kind is not FunctionType and not issubclass(kind, type): part = kind
     return part.__module__ == "__main__"
 
+def is_open(stream):
+    "True if `stream` can be written to, as far as it tells"
+    try: return hasattr(stream, "write") and getattr(stream, "closed", False) is not True
+    except ValueError: return False  # its buffer has been detached
+
 class Parented:
     "Tells and sets the request that what runs now runs for; `out` is the `Output`"
     parent_header = property(lambda self: self.get_parent().get("header", {}))
@@ -224,7 +237,8 @@ class OutStream(Hooked, io.TextIOBase):
 
     def __init__(self, out, name):
         self.out,self.name,self.local = out,name,threading.local()
-        self.fd = dict(stdout=1, stderr=2)[name]
+        self.fd = dict(stdout=1, stderr=2)[name]  # where C code and children write
+        self.end,self.handed = None,-1  # of our own, leading where `fd` led at the start; what `fileno` hands out, which a cell may close
         self.buffer = Bytes(self)
 
     def write(self, s):
@@ -237,14 +251,37 @@ class OutStream(Hooked, io.TextIOBase):
         return len(s)
 
     def flush(self):    self.out.flush()
-    def fileno(self):   return self.fd
     def writable(self): return True
     def isatty(self):   return False
     def close(self):    pass  # the process has no other
+    def detach(self):   return self.buffer  # scripts wrap what they get
+
+    def reconfigure(self, *, encoding=None, errors=None, newline=None, line_buffering=None, write_through=None):
+        "As TextIOWrapper's; text is sent as it is, so the encoding matters only for bytes that are written to `buffer`"
+        if encoding is not None:
+            self.buffer.decode = decoder(encoding)
+            self.encoding = encoding
+        if errors is not None: self.errors = errors
+
+    def fileno(self):
+        "A file descriptor that is not 1 or 2: wurlitzer and its like read those and write here, which must not come back to them"
+        if not same_file(self.handed, self.end): self.handed = os.dup(self.end)
+        return self.handed
+
+    def mend(self):
+        "Open file descriptor 1 or 2 anew if a cell has closed it"
+        if not same_file(self.fd, self.fd): os.dup2(self.end, self.fd)
+
+def same_file(fd, other):
+    "True if both file descriptors are open and lead to the same file"
+    try: return os.path.sameopenfile(fd, other)
+    except OSError: return False
+
+def decoder(encoding): return codecs.getincrementaldecoder(encoding)("replace").decode
 
 class Bytes(io.RawIOBase):
     "The byte side of a stream"
-    def __init__(self, stream): self.stream,self.decode = stream,codecs.getincrementaldecoder("utf8")("replace").decode
+    def __init__(self, stream): self.stream,self.decode = stream,decoder("utf8")
 
     def write(self, b):
         self.stream.write(self.decode(bytes(b)))
@@ -253,6 +290,7 @@ class Bytes(io.RawIOBase):
     def writable(self): return True
     def flush(self):    self.stream.flush()
     def fileno(self):   return self.stream.fileno()
+    def close(self):    pass  # a wrapper that is dropped closes what it wraps
 
 class DisplayHook(Hooked, displayhook.DisplayHook):
     "execute_result; whatever depends on the cell comes from the request, as cells of subshells overlap"
@@ -295,8 +333,9 @@ class Capture:
         for fd,name in ((1, "stdout"), (2, "stderr")):
             r,w = os.pipe()
             os.set_blocking(r, False)
-            os.dup2(w, fd)  # w itself stays open: the pipe must outlive a cell that closes fd
-            self.sources[r] = name,codecs.getincrementaldecoder("utf8")("replace").decode
+            os.dup2(w, fd)
+            os.close(w)
+            self.sources[r] = name,decoder("utf8")
         self.thread = threading.Thread(target=self.run, name="fd capture", daemon=True)
         self.thread.pydev_do_not_trace = self.thread.is_pydev_daemon_thread = True
         self.thread.start()

@@ -160,6 +160,7 @@ def test_exceptions_are_caught_by_name():
         "kernel.Kernel.complete",  # a completer of the user's that fails gives no matches, protocol.md 2.10
         "debugger.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
         "bridge.error_content",  # `str` of the user's exception
+        "bridge.Bridge.flush_streams",  # the user's streams
         "bridge.or_plainly.formatted",  # an error is shown, whatever keeps IPython from formatting it
         "features.pools.bring",  # what a worker cannot load is told where its result is waited for
         "features.snapshot.Writer.as_pickle", "features.snapshot.restore",  # a name whose pickle runs into an error is told, the others go on
