@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import lru_cache
 from itertools import count, islice, zip_longest
-from time import monotonic, sleep
 
 folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}", "")  # numba and joblib look for this beginning of its name
 seed,mult,mask = 0xC70F6907,0x5BD1E995,0xFFFFFFFF
@@ -47,7 +46,9 @@ class Debugger:
     "Answers debug requests; `ip`: IPython's shell; `stopped`: the threads that are, by their numbers in DAP"
     def __init__(self, ip, publish):
         self.ip,self.publish,self.looks,self.undo,self.seq = ip,publish,Looks(ip),ExitStack(),count(1)
-        self.addr,self.link,self.ready,self.stopped,self.breakpoints,self.over = None,None,None,frozenset(),{},0
+        self.addr,self.link,self.ready,self.stopped,self.breakpoints = None,None,None,frozenset(),{}
+        self.pydb = None    # debugpy's object for this session, or for the last one
+        self.traces = None  # True where debugpy uses `sys.settrace`, False where `sys.monitoring`; known once it has been imported
 
     def request(self, msg):
         # on the control thread: the response to the DAP request `msg`
@@ -84,13 +85,31 @@ class Debugger:
     def initialize(self, args):
         "Start a session; a client that went away without a word loses its own"
         self.disconnect({})
-        if not self.addr:
-            self.addr = listen()
-            self.traces = not getattr(sys.modules["pydevd"], "PYDEVD_USE_SYS_MONITORING", False)
-            if self.traces: self.ip.events.register("pre_execute", self.trace)
-        sleep(max(0, self.over+.1-monotonic()))  # a client that comes while the adapter sees another one off is the last that it ever accepts
+        self.listen()
         self.ready,self.threads,self.link = threading.Event(),set(),Link(self.addr, self.event)
         return self.ask("initialize", args)
+
+    def listen(self):
+        "Start debugpy and its adapter for a session. Raises: Refused"
+        self.addr = listen()
+        pydevd,before = sys.modules["pydevd"],self.pydb
+        self.pydb = pydevd.get_global_debugger()
+        if before: self.pydb.mtime = before.mtime+1  # what is known of a code object is kept under this number, beyond the session
+        else: self.prepare(pydevd)
+        hurry(pydevd, self.pydb)
+
+    def prepare(self, pydevd):
+        "Do what holds for all sessions"
+        self.traces = not getattr(pydevd, "PYDEVD_USE_SYS_MONITORING", False)
+        if self.traces: self.ip.events.register("pre_execute", self.trace)
+        tune(pydevd)
+
+    def stop_listening(self):
+        """Have debugpy stop tracing and let go of its adapter process, which then ends
+
+        The adapter lets in whoever comes, without a token: with no session any local user could run code as ours."""
+        if self.addr: aside(lambda: let_go(sys.modules["pydevd"], self.pydb), patience)
+        self.addr = None
 
     def attach(self, args):
         "Attach and configure debugpy, which answers the one only after the other"
@@ -137,11 +156,10 @@ class Debugger:
         try: return self.ask("disconnect", dict(restart=False, terminateDebuggee=False)) if self.started else {}
         finally:
             link,self.link,self.stopped = self.link,None,frozenset()
-            if link:
-                link.close()
-                self.over = monotonic()
+            if link: link.close()
             for o in (self.breakpoints, self.looks.refs, self.looks.slow): o.clear()
             self.undo.close()
+            self.stop_listening()
 
     def interrupt(self):
         "Let stopped threads go on, into the KeyboardInterrupt that is raised in them; a DAP request would wait for an answer from just those"
@@ -249,7 +267,7 @@ def taken(res):
     return msg.get("body")
 
 def listen():
-    "Start debugpy and its adapter process; the address where that waits. Raises: Refused"
+    "Start debugpy's adapter process; the address where that waits. Raises: Refused"
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")        # else it warns of frozen modules
     os.environ.setdefault("PYDEVD_IPYTHON_COMPATIBLE_DEBUGGING", "1")  # each statement of a cell is a frame of its own: a step goes from one to the next
     hook = sys.breakpointhook
@@ -260,16 +278,27 @@ def listen():
     try: addr = aside(start, 2*patience)  # it has its way with the thread that calls it
     except ImportError as e: raise Refused(f"debugging needs the package debugpy: {e}") from None
     finally: sys.breakpointhook = hook
-    tune(sys.modules["pydevd"])
     return addr
+
+def let_go(pydevd, pydb):
+    "End what `listen` has started, in this process and in the adapter's"
+    try: pydb.writer.sock.shutdown(socket.SHUT_RDWR)  # closing it is not enough: a thread reads it
+    except OSError: pass  # the adapter has ended
+    pydb.dispose_and_kill_all_pydevd_threads(wait=False)  # `stoptrace` would wait half a second for them
+    pydevd.stoptrace()
+    sys.modules["debugpy.server.api"].listen.called = False  # it refuses a second call in a process, as if the first was not over
+
+def hurry(pydevd, pydb):
+    "Make debugpy quicker than it is; its internals may change"
+    try:
+        atexit.unregister(pydevd.stoptrace)  # it takes half a second
+        pydb.writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each of its messages, sent in two parts, waits 40 ms
+    except AttributeError: pass
 
 def tune(pydevd):
     "What debugpy does well without, but worse; its internals may change"
     try:
-        atexit.unregister(pydevd.stoptrace)  # it takes half a second
-        dbg = pydevd.get_global_debugger()
-        dbg.writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each of its messages, sent in two parts, waits 40 ms
-        os.register_at_fork(after_in_child=lambda: setattr(dbg, "pydb_disposed", True))  # nobody could end a stop there
+        os.register_at_fork(after_in_child=lambda: part(pydevd))
         cls = sys.modules["_pydev_bundle.pydev_monkey"]._NewThreadStartupWithTrace  # made for each thread that is about to start
         init = cls.__init__
         def forget(*args):  # a finaliser behind the end of a thread leaves a dummy, as which debugpy would know the next thread of that number
@@ -278,6 +307,11 @@ def tune(pydevd):
             init(*args)
         cls.__init__ = forget
     except (AttributeError, KeyError): pass  # or we have no fork
+
+def part(pydevd):
+    "Leave a forked child without a debugger: nobody could end a stop there"
+    debugger = pydevd.get_global_debugger()
+    if debugger: debugger.pydb_disposed = True
 
 def aside(f, seconds):
     "What `f()` returns, on a thread that the debugger leaves alone. Raises: TimeoutError"

@@ -6,6 +6,7 @@ from fastcore.basics import first
 from helpers import start, until
 from itertools import count
 from types import SimpleNamespace
+from uuid import uuid4
 from ipymini.debugger import Debugger, Link, cell_name, folder, murmur2
 
 lab = dict(clientID="jupyterlab", clientName="JupyterLab", adapterID="ipymini", pathFormat="path", linesStartAt1=True, columnsStartAt1=True,
@@ -103,9 +104,12 @@ def dbg(idle):
 
 @pytest.fixture
 def own():
-    "A client of a kernel of its own"
-    yield Client(kc := start())
-    kc.stop()
+    "A client of a kernel of its own, which `name` tells from others in the environment of its children"
+    name = f"test-{uuid4()}"
+    client = Client(start(env=dict(JPY_SESSION_NAME=name)))
+    client.name = name
+    yield client
+    client.kc.stop()
 
 def texts(body): return {o["name"]: o["value"] for o in body["variables"]}
 
@@ -408,7 +412,8 @@ def test_an_answer_that_never_comes(monkeypatch, command):
     monkeypatch.setattr("ipymini.debugger.patience", .1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         dap = Debugger(IP(), lambda *_: None)
-        dap.addr = silent.getsockname()
+        monkeypatch.setattr(dap, "listen", lambda: setattr(dap, "addr", silent.getsockname()))
+        monkeypatch.setattr(dap, "stop_listening", lambda: None)
         dap.request(dict(command="initialize"))
         res = dap.request(dict(command=command))
         assert (res["success"], "no answer" in res["message"]) == (False, True)
@@ -460,20 +465,26 @@ def test_nothing_is_left_behind(own):
     prefix = own.ok("debugInfo")["tmpFilePrefix"]
     own.start()
     own.mark("1", 1)
-    until(lambda: adapters(), "an adapter process")
-    mine = adapters()
+    until(lambda: adapters(own), "an adapter process")
     own.kc.submit("shutdown_request", dict(restart=False), "control")
     own.kc.proc.wait(5)
     until(lambda: not os.path.exists(prefix), f"{prefix} to go")
-    until(lambda: adapters() < mine, "the adapter process to end")
+    until(lambda: not adapters(own), "the adapter process to end")
 
-def adapters():
-    "Process ids of debugpy's adapters"
-    found = set()
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
+def test_the_adapter_ends_with_each_session(own):
+    for _ in range(2):
+        own.start()
+        assert len(until(lambda: adapters(own), "an adapter process")) == 1
+        own.ok("disconnect")
+        until(lambda: not adapters(own), "the adapter process to end")
+
+def adapters(client):
+    "Processes of debugpy's adapter that the kernel of `client` has started"
+    found,mark = set(),client.name.encode()
+    for path in glob.glob("/proc/[0-9]*"):
         try:
-            with open(path, "rb") as f:
-                if b"debugpy/adapter" in f.read(): found.add(path)
+            with open(f"{path}/cmdline", "rb") as cmd, open(f"{path}/environ", "rb") as env:
+                if b"debugpy/adapter" in cmd.read() and mark in env.read(): found.add(path)
         except OSError: pass  # gone
     return found
 
