@@ -82,6 +82,7 @@ class Child:
         if error is None: return done
         done,trouble = attempt(self.describe, error)
         if trouble is None: return done
+        if isinstance(trouble, KeyboardInterrupt): return told(("error", pickle.dumps(trouble, 5), "", "", ""))
         return told(("error", None, type(error).__name__, f"(and {type(trouble).__name__} in telling it)", ""))
 
     def perform(self):

@@ -1,0 +1,81 @@
+"Pods end with their parent, leave nothing, and nobody else can speak to them."
+import os, subprocess, sys, time
+import pytest
+from pathlib import Path
+from ipymini import PodError, pod
+
+folder = Path(__file__).parent
+
+def exists(pid):
+    try: state = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError): return False
+    return state != "Z"
+
+def until_gone(pids, seconds):
+    end = time.monotonic() + seconds
+    while any(map(exists, pids)):
+        if time.monotonic() > end: return False
+        time.sleep(.005)
+    return True
+
+def parent(code):
+    "A process that makes pods and prints their pids, in one line."
+    proc = subprocess.Popen([sys.executable, "-c", f"from ipymini import pod\nimport time, os, threading\n{code}\ntime.sleep(100)"], stdout=subprocess.PIPE, text=True)
+    return proc,[int(o) for o in proc.stdout.readline().split()]
+
+busy = {
+    "idle": "p = pod()\nprint(p.pid, flush=True)",
+    "python": "p = pod()\np.run('def f():\\n while True: pass')\nthreading.Thread(target=p.f, daemon=True).start()\nprint(p.pid, flush=True)",
+    "c": "p = pod()\np.run('import ctypes\\ndef f(): ctypes.PyDLL(None).sleep(100)')\nthreading.Thread(target=p.f, daemon=True).start()\ntime.sleep(.5)\nprint(p.pid, flush=True)",
+    "child": "p = pod()\np.run('import subprocess\\nc = subprocess.Popen([\"sleep\", \"100\"])')\nprint(p.pid, p['c.pid'], flush=True)",
+    "pod of a pod": "p = pod()\np.run('from ipymini import pod\\nq = pod()')\nprint(p.pid, p['q.pid'], flush=True)",
+    "fork": "p = pod()\nif not os.fork(): time.sleep(2); os._exit(0)\nprint(p.pid, flush=True)"}
+
+@pytest.mark.parametrize("what", busy)
+def test_a_pod_ends_with_its_parent(what):
+    "0.5 s is promised; the bound here leaves room for a loaded machine."
+    proc,pids = parent(busy[what])
+    assert pids and all(map(exists, pids))
+    proc.kill()
+    assert until_gone(pids, 1.5), f"{pids} outlived their parent"
+    proc.wait()
+    proc.stdout.close()
+
+@pytest.mark.parametrize("end", ["", "raise SystemExit", "1/0"])
+def test_a_parent_that_ends_by_itself_leaves_nothing(end):
+    code = f"from ipymini import pod\np = pod()\nprint(p.pid, flush=True)\n{end}"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert until_gone([int(out.stdout)], 1.5)
+
+def test_exit_functions_of_a_pod_run():
+    out = subprocess.run([sys.executable, "-c", "from ipymini import pod\np = pod()\np.run('import atexit\\natexit.register(print, \"bye\")')"], capture_output=True, text=True, timeout=30)
+    assert out.stdout == "bye\n" and out.stderr == ""
+
+def test_close_leaves_no_zombie_no_thread_and_no_descriptor():
+    out = subprocess.run([sys.executable, folder/"closing.py"], capture_output=True, text=True, timeout=60)
+    assert out.returncode == 0, out.stderr
+
+def test_close_ends_a_busy_pod():
+    import threading
+    with pod() as p:
+        def sleep():
+            with pytest.raises(PodError, match="the pod was ended: it was closed"): p.time.sleep(100)
+        thread = threading.Thread(target=sleep, daemon=True)
+        thread.start()
+        while not p._core.link.sent: time.sleep(.01)
+        pid = p.pid
+    assert until_gone([pid], 1)
+    thread.join(5)
+    assert not thread.is_alive()
+
+def test_a_pod_has_no_port_and_no_name():
+    with pod() as p:
+        inodes = {os.readlink(f"/proc/{p.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{p.pid}/fd")}
+        numbers = {o[8:-1] for o in inodes if o.startswith("socket:")}
+        for table in ("tcp", "tcp6"): assert not [line for line in open(f"/proc/net/{table}") if line.split()[9] in numbers]
+        assert not [line for line in open("/proc/net/unix") if line.split()[6] in numbers and len(line.split()) > 7]
+
+def test_descriptors_are_not_inherited_by_what_a_pod_starts():
+    with pod() as p:
+        names = p.subprocess.check_output(["sh", "-c", "ls -l /proc/$$/fd"], text=True)
+    assert "socket" not in names
