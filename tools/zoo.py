@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Make docs/libraries.md: run tools/test libs, then tell, library by library, what users see on ipymini and on ipykernel
+"""Make docs/libraries.md: run tools/test libs, then tell, library by library, what users see on ipymini and on ipykernel.
 
 The table is made of the names of the tests and of their results, so it says what was tested, and nothing else."""
 
 import json, re, subprocess, sys, tomllib
 from collections import defaultdict
 from datetime import date
-from xml.etree import ElementTree
+from typing import NamedTuple
 from venvs import root, venvs
+from xml.etree import ElementTree
 
 kernels = "ipymini","ipykernel"
-owners = dict(test_widgets="ipywidgets")  # whose tests name no library
+owners = dict(test_widgets="ipywidgets")  # files whose tests name no library, and the library that they are of
 head = """# Libraries in notebooks
 
 Made by `tools/zoo.py` on {date}, from the tests in `pytests/libs`: Python {python}, ipymini {ipymini}, ipykernel {ipykernel}, IPython {ipython}.
@@ -19,52 +20,81 @@ Each test states what a user of ipykernel sees, and runs on both kernels; ipymin
 | library | version | what was seen | ipymini | ipykernel |
 |---|---|---|---|---|
 """
+ask_versions = """
+import importlib.metadata, json, platform
+found = {o.name: o.version for o in importlib.metadata.distributions()}
+print(json.dumps(found | dict(python=platform.python_version())))
+"""
+
+class Fact(NamedTuple):
+    "What one test says, and why it did not pass, or None."
+    text: str
+    why: str | None
 
 def main():
     report = venvs/"libs.xml"
-    res = subprocess.run([sys.executable, root/"tools/test", "libs", f"--junitxml={report}", "pytests/libs"], cwd=root).returncode
-    if res > 1: sys.exit(res)  # not all was run
-    seen,vs = results(ElementTree.parse(report), libraries()),versions(venvs/"libs/bin/python")
-    (root/"docs").mkdir(exist_ok=True)
-    (root/"docs/libraries.md").write_text(head.format(date=date.today(), **vs) + "".join(row(lib, seen[lib], vs) for lib in sorted(seen)))
-    sys.exit(res)
+    status = subprocess.run([sys.executable, root/"tools/test", "libs", f"--junitxml={report}", "pytests/libs"], cwd=root).returncode
+    if status > 1: sys.exit(status)  # not all was run
+    found = results(ElementTree.parse(report), libraries())
+    versions = versions_in(venvs/"libs/bin/python")
+    rows = [row(library, found[library], versions) for library in sorted(found)]
+    page = root/"docs/libraries.md"
+    page.write_text(head.format(date=date.today(), **versions) + "".join(rows))
+    sys.exit(status)
 
 def libraries():
-    "Names that tests may begin with, longest first: of the extra `libs`, and two that it brings along"
-    extra = tomllib.loads((root/"pyproject.toml").read_text())["project"]["optional-dependencies"]["libs"]
-    return sorted([plain(re.match(r"[\w-]+", o)[0]) for o in extra] + ["ipython", "tornado"], key=len, reverse=True)
+    "Names that tests may begin with, longest first: of the extra `libs`, and two that it brings along."
+    project = tomllib.loads((root/"pyproject.toml").read_text())["project"]
+    extra = project["optional-dependencies"]["libs"]
+    names = [as_identifier(re.match(r"[\w-]+", requirement)[0]) for requirement in extra]
+    return sorted([*names, "ipython", "tornado"], key=len, reverse=True)
 
-def plain(name): return name.lower().replace("-", "_")
+def as_identifier(name):
+    "A distribution's name as the name of a test has it."
+    return name.lower().replace("-", "_")
 
-def versions(python):
-    "Versions of what is installed beside the interpreter `python`, and its own"
-    code = "import importlib.metadata as m, json, platform; print(json.dumps({d.name: d.version for d in m.distributions()} | dict(python=platform.python_version())))"
-    return {plain(k):v for k,v in json.loads(subprocess.check_output([python, "-c", code])).items()}
+def versions_in(python):
+    "Versions of what is installed beside the interpreter `python`, and its own."
+    found = json.loads(subprocess.check_output([python, "-c", ask_versions]))
+    return {as_identifier(name): version for name,version in found.items()}
 
-def results(report, libs):
-    "{library: {kernel: [(fact, why it did not pass or None)]}}"
-    res = defaultdict(lambda: {k:[] for k in kernels})
+def results(report, libraries):
+    "The Facts of each library by kernel, from a JUnit report: {library: {kernel: [Fact]}}."
+    found = defaultdict(lambda: {kernel: [] for kernel in kernels})
     for case in report.iter("testcase"):
-        name,_,ids = case.get("name").removesuffix("]").partition("[")
-        kernel,param,*_ = *ids.split("-"),""
-        owner = owners.get(case.get("classname").rpartition(".")[2], "")
-        texts = param,name.removeprefix("test_"),f"{owner}_{name.removeprefix('test_')}"
-        found = next(((lib, text) for text in texts for lib in libs if text.startswith(f"{lib}_")), None)
-        if kernel not in kernels or not found: continue
-        lib,text = found
-        bad = next((o for o in case if o.tag in ("failure", "error", "skipped")), None)
-        why = None if bad is None else bad.get("message") if bad.tag == "skipped" else "fails"
-        res[lib][kernel].append((text[len(lib)+1:].replace("_", " "), why))
-    return res
+        kernel,library,text = told_by(case, libraries)
+        if library and kernel in kernels: found[library][kernel].append(Fact(text, why_not(case)))
+    return found
 
-def row(lib, seen, vs):
-    facts = dict.fromkeys(fact for k in kernels for fact,_ in seen[k])
-    return f"| {lib.replace('_', '-')} | {vs[lib]} | {'; '.join(facts)} | {' | '.join(score(seen[k]) for k in kernels)} |\n"
+def told_by(case, libraries):
+    "Kernel, library and fact of one test; the library is None if the test names none."
+    name,_,ids = case.get("name").removesuffix("]").partition("[")
+    kernel,_,others = ids.partition("-")
+    param = others.partition("-")[0]
+    fact = name.removeprefix("test_")
+    owner = owners.get(case.get("classname").rpartition(".")[2], "")
+    for text in (param, fact, f"{owner}_{fact}"):
+        library = next((name for name in libraries if text.startswith(f"{name}_")), None)
+        if library: return kernel, library, text.removeprefix(f"{library}_").replace("_", " ")
+    return kernel, None, None
 
-def score(tests):
-    "How many passed, and of the others why"
-    bad = dict.fromkeys(why if why != "fails" else f"fails: {fact}" for fact,why in tests if why)
-    good = sum(not why for _,why in tests)
-    return f"all {good}" if not bad else f"{good} of {len(tests)}: {'; '.join(bad)}"
+def why_not(case):
+    "Why a test did not pass: the reason of a skip, or `fails`; None if it passed."
+    bad = next((part for part in case if part.tag in ("failure", "error", "skipped")), None)
+    if bad is None: return None
+    return bad.get("message") if bad.tag == "skipped" else "fails"
+
+def row(library, facts, versions):
+    "One line of the table."
+    texts = dict.fromkeys(fact.text for kernel in kernels for fact in facts[kernel])
+    scores = [score(facts[kernel]) for kernel in kernels]
+    return f"| {library.replace('_', '-')} | {versions[library]} | {'; '.join(texts)} | {' | '.join(scores)} |\n"
+
+def score(facts):
+    "How many passed, and of the others why."
+    failed = [fact for fact in facts if fact.why]
+    if not failed: return f"all {len(facts)}"
+    reasons = dict.fromkeys(f"fails: {fact.text}" if fact.why == "fails" else fact.why for fact in failed)
+    return f"{len(facts) - len(failed)} of {len(facts)}: {'; '.join(reasons)}"
 
 if __name__ == "__main__": main()
