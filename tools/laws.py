@@ -11,6 +11,7 @@ from collections import Counter
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from signal import SIG_DFL, SIGPIPE, signal
 from typing import Callable, NamedTuple
 from measures import Found, Source
 from venvs import ready, root
@@ -31,6 +32,7 @@ class Result(NamedTuple):
 
 
 def main():
+    signal(SIGPIPE, SIG_DFL)  # whoever pipes this into `head` has seen enough
     options = arguments()
     sources = read_package(options.package)
     broken = [law.name for law in laws if not kept(law, law.count(sources), options.list)]
@@ -55,7 +57,9 @@ def read_package(package):
 def kept(law, result, listed=None):
     "Print the measure of `law` beside its limit, and its places if `listed` asks for them; True if it is kept."
     is_kept = result.value <= law.limit
-    print(f"{'' if is_kept else '!':2}{law.name:58} {law.form.format(result.value):>8}   at most {law.form.format(law.limit)}")
+    mark = " " if is_kept else "!"
+    value,limit = (law.form.format(number) for number in (result.value, law.limit))
+    print(f"{mark} {law.name:58} {value:>8}   at most {limit}")
     if listed and listed in law.name: show_places(result.places)
     return is_kept
 
@@ -100,10 +104,16 @@ def share(count, over=0):
 
 def nodes_per_line(sources):
     "A measure: nodes in all by code lines in all."
-    rooms = [(len(o.nodes()), len(measures.code_lines(o)), o.room) for o in sources]
-    nodes = sum(n for n,_,_ in rooms)
-    lines = sum(n for _,n,_ in rooms)
-    return Result(nodes/max(1, lines), [Found(n, f"{room}: {n/max(1, lines):.1f} a line") for n,lines,room in rooms])
+    places = [room_density(source) for source in sources]
+    nodes = sum(place.value for place in places)
+    lines = sum(len(measures.code_lines(source)) for source in sources)
+    return Result(nodes/max(1, lines), places)
+
+def room_density(source):
+    "The nodes of one module; its place says how many that is a line."
+    nodes = len(source.nodes())
+    lines = len(measures.code_lines(source))
+    return Found(nodes, f"{source.room}: {nodes/max(1, lines):.1f} a line")
 
 def parameters_in(compat):
     "A measure: the most parameters of a function, of those in `compat` or of all others."

@@ -102,12 +102,12 @@ def live(hours):
     kc = start(stderr=subprocess.DEVNULL)  # which junk is dropped is told there
     process = psutil.Process(kc.proc.pid)
     rows = []
-    print(f"{'hour':>5} {'cells':>7} {'MB':>7} {'fds':>5} {'threads':>8} {'children':>9} {'ms a cell':>10}")
+    print(lined("hour", "cells", "MB", "fds", "threads", "children", "ms a cell"))
     for number in range(hours + 1):
         kc.run("%reset -f\nimport gc; gc.collect();", store_history=False)
         sizes = sizes_of(process)
         rows.append(Hour(*sizes, latency_after_an_hour(kc)))
-        if number % max(1, hours//12) == 0: print_hour(number, rows[-1])
+        if number % max(1, hours//12) == 0: print(lined(number, number*100, *map(rounded, rows[-1])), flush=True)
     kc.stop()
     return [name for name in allowed if has_grown(rows, name)]
 
@@ -134,9 +134,11 @@ def timed(work):
     work()
     return time.perf_counter() - begin
 
-def print_hour(number, hour):
-    "Print a line of the table."
-    print(f"{number:5} {number*100:7} {hour.memory:7.1f} {hour.descriptors:5} {hour.threads:8} {hour.children:9} {hour.latency:10.2f}", flush=True)
+def lined(*texts):
+    "A line of the table."
+    return " ".join(str(text).rjust(10) for text in texts)
+
+def rounded(value): return round(value, 2)
 
 def has_grown(rows, name):
     "True if `name` is larger in the last third of the hours than in the second one, by more than is allowed."
@@ -203,7 +205,9 @@ def files_there():
 def compare(count, first, last, new_files):
     "Print sizes after the first and the last restart; what has grown or is left over."
     left = sorted(file for file in new_files if is_ours(os.path.basename(file)))
-    print(f"{count} restarts: descriptors {first[1]} -> {last[1]}, threads {first[2]} -> {last[2]}, MB {first[0]:.1f} -> {last[0]:.1f}, files left {left}")
+    names = "MB", "descriptors", "threads", "children"
+    changes = [f"{name} {before:.4g} -> {after:.4g}" for name,before,after in zip(names, first, last)]
+    print(f"{count} restarts: {', '.join(changes)}, files left {left}")
     found = []
     if left: found.append(f"files {left}")
     if last[1] > first[1] + 2: found.append("descriptors after restarts")
