@@ -165,7 +165,11 @@ class Pod:
     def __call__(self, function):
         "Send a function or class to the pod, as a decorator does; a name for it."
         __tracebackhide__ = True
-        self._core.define(function, caller_names())
+        return self._send(function, caller_names())
+
+    def _send(self, function, names):
+        __tracebackhide__ = True
+        self._core.define(function, names)
         return update_wrapper(Sent(self._core, None, function.__name__), function)
 
     def _function(self, function):

@@ -7,6 +7,7 @@ unchanged: its last block is for `__main__`, which a pod is not."""
 import hashlib, os, subprocess, sys
 from pathlib import Path
 from .client import Name, pod
+from .errors import PodError
 
 template = '''"""The functions of this pod: each can be called from outside, and is there at the next call after it was written."""
 
@@ -64,8 +65,13 @@ def install(folder):
     commands = commands_for(folder)
     if Path(python(folder)).exists(): del commands[0]
     if not wanted.strip(): del commands[-1]
-    for command in commands: subprocess.run(command, check=True)
+    for command in commands: run(command, folder/"requirements.txt")
     stamp.write_text(digest)
+
+def run(command, requirements):
+    "Run a command that makes the venv; what it says is shown if it fails."
+    out = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if out.returncode: raise PodError(f"the environment of {requirements} cannot be made:\n{out.stdout.strip()}")
 
 def commands_for(folder):
     "What makes the venv, and what fills it: uv, or where that is not to be had Python's own."

@@ -4,7 +4,7 @@ A thread for each pod takes values from one queue. What a pod shows, and its int
 interrupt of the map goes to all of them."""
 import contextvars, sys, threading, time
 from queue import Empty, SimpleQueue
-from .client import Pod, pod
+from .client import Pod, caller_names, pod
 from .errors import PodError
 
 tries = 2  # pods that a value is given to, if they die of it
@@ -59,7 +59,8 @@ class Pool:
 
     def __call__(self, function):
         "Send a function to all pods; the name that comes back calls it in the first."
-        return [each(function) for each in self._pods][0]
+        names = caller_names()
+        return [each._send(function, names) for each in self._pods][0]
 
     def __getattr__(self, name): return getattr(self._pods[0], name)
     def __getitem__(self, i): return self._pods[i]
@@ -86,15 +87,16 @@ class Work:
             except Empty: return
             try: self.done.put((i, function(value), None))
             except PodError as error: self.lost(function, error, i, value, tried + 1)
-            except Exception as error: self.done.put((i, None, error))
+            except (Exception, KeyboardInterrupt) as error: self.done.put((i, None, error))
 
     def lost(self, function, error, i, value, tried):
         "A PodError: if the pod died, start it anew; the value is for another pod, or has been tried enough."
         core = function._core
         if not core.link.ended or core.link.reason: return self.done.put((i, None, error))
+        try: Pod(core).restart()
+        except PodError as trouble: return self.done.put((i, None, trouble))
         if tried < tries: self.todo.put((i, value, tried))
         else: self.done.put((i, None, error))
-        Pod(core).restart()
 
     def wait(self, pool):
         "The results, as they are asked for; all calls are interrupted if this one is, or if one fails."
