@@ -37,7 +37,7 @@ class Bridge:
         out.start(self.app.capture_fd_output)
         self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
         ip.display_pub.out = ip.displayhook.out = out
-        ip.loop_runner = asyncio.run  # for cells that a cell runs: %%capture, %run of a notebook
+        ip.loop_runner = AsyncioRunner()  # for cells that a cell runs: %%capture, %run of a notebook
         ip.loop_runner_map["asyncio"] = ip.loop_runner,True
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
         ip.display_trap.__enter__()
@@ -67,6 +67,7 @@ class Bridge:
         sys.displayhook = ip.displayhook
         silent = bool(c.get("silent"))
         store = bool(c.get("store_history", True)) and not silent
+        if st["stored"]: ip.settle_history(c.get("allow_stdin", True))
         try: res = await self.run(c["code"], store, silent, msg["metadata"].get("cellId"))
         except BaseException as e:  # of IPython's own making, as when it stores an exception that has no text
             if "error" not in st: ip.showtraceback()
@@ -198,6 +199,11 @@ class Bridge:
     debugger = cached_property(lambda self: Debugger(self.ip, self.out.publish))
     dap = property(lambda self: vars(self).get("debugger"))  # if there is one yet
 
+class AsyncioRunner:
+    "Runs a coroutine, as `asyncio.run`; %autoawait shows its name"
+    def __call__(self, coro): return asyncio.run(coro)
+    def __str__(self): return "asyncio"
+
 class Payloads(PayloadManager):
     "Payloads of the request that writes them"
     @property
@@ -229,6 +235,8 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
     displayhook_class,display_pub_class,compiler_class = DisplayHook,DisplayPublisher,Compiler
     banner1 = Unicode("")
     counter,booted,completer,keepkernel_on_exit = 1,False,None,None  # counter: the next cell's number
+    history_settled = False  # True once it is known whether history goes to the user's file
+    parent_header = property(lambda self: self.get_parent())  # the whole message, as ipykernel's shell has it
 
     @default("exiter")
     def _exiter(self): return ZMQExitAutocall(self)
@@ -246,6 +254,26 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
         except sqlite3.DatabaseError: pass  # corrupt: that it moves away
         super().init_history()
         self.history_manager.input_hist_parsed,self.history_manager.input_hist_raw = Inputs(self),Inputs(self)
+
+    def settle_history(self, attended):
+        "At the first cell that is stored: what a batch run does, which no person attends, is not for the user's history, unless that is configured"
+        if self.history_settled: return
+        self.history_settled = True
+        if not attended and not {"hist_file", "enabled"} & set(self.config.HistoryManager): self.keep_history_in_memory()
+
+    def keep_history_in_memory(self):
+        "Leave the user's history without a trace of this session"
+        import sqlite3
+        history = self.history_manager
+        try:
+            with history.db as db: db.execute("delete from sessions where session = ?", (history.session_number,))
+        except sqlite3.OperationalError as e: self.log.warning(f"an empty session is left in {history.hist_file}: {e}")  # it is locked
+        history.db.close()
+        if history.save_thread: history.save_thread.stop()
+        history.save_thread = None
+        history.hist_file = ":memory:"
+        history.init_db()
+        history.new_session()
 
     def init_completer(self): "Put off until `Completer` or `configurables`, which %config reads, is asked for: it takes 5 ms"
 

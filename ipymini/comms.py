@@ -28,6 +28,7 @@ def bind(comm, publish, kernel):
     from comm.base_comm import BaseComm, CommManager
     class Comm(BaseComm):
         "A comm whose messages go out on iopub"
+        comm_id = ""   # each has its own; tests of ipywidgets replace the class's
         home = None    # the subshell whose cell sent the last of them
         opener = None  # a weak reference to the request that opened it
         sender = None  # one to the cell that sent last

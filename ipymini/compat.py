@@ -1,7 +1,7 @@
 """What libraries look for under ipykernel's names: an object for `get_ipython().kernel`, modules that stand in for ipykernel's.
 
 Read `install` first, then the kernel's attributes, then the modules. A comment names who needs an entry; `pytests/libs` holds it with that library."""
-import asyncio, inspect, linecache, os, re, signal, sys, threading
+import asyncio, inspect, json, linecache, os, re, signal, sys, threading
 from functools import cached_property, wraps
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
@@ -10,7 +10,7 @@ from types import ModuleType
 from .comms import bind, manager
 from .debugger import folder
 from .features.environment import PackageMagics, offer_inline, plot_inline
-from .magics import KernelMagics
+from .magics import KernelMagics, open_qtconsole
 from .subshell import aside
 from .wire import Msg, parent
 
@@ -65,6 +65,10 @@ class IPythonKernel:
         return self.bridge.complete(code, cursor_pos, aside=threading.get_ident() != self.k.main.tid)
 
     def do_inspect(self, code, cursor_pos, detail_level=0, omit_sections=()): return self.bridge.inspect(code, cursor_pos, detail_level, omit_sections)
+
+    def do_shutdown(self, restart):
+        "End the kernel when the cell that runs has ended; whoever started it, as a Jupyter server, sees that and starts it again"
+        return self.k.leave(dict(status="ok", restart=restart), .2)  # a recipe to restart from a cell
 
     def do_one_iteration(self):
         "Handle the comm messages that wait, on this thread; may be awaited, too"
@@ -158,8 +162,20 @@ def stand_ins(k, ip, app):
         if name == "CommManager": return type(manager())
         raise AttributeError(name)
 
-    def get_connection_file(app=app): return app.connection_file
-    connect = dict(get_connection_file=get_connection_file)  # ipynbname
+    def get_connection_file(app=app): return app.connection_file  # ipynbname
+
+    def get_connection_info(connection_file=None, unpack=False):
+        "What a client needs to connect: the text of the connection file, or a dictionary"
+        with open(connection_file or app.connection_file) as f: text = f.read()
+        if not unpack: return text
+        info = json.loads(text)
+        return dict(info, key=info["key"].encode())
+
+    def connect_qtconsole(connection_file=None, argv=None):
+        "The process of a Qt console on this kernel"
+        return open_qtconsole(connection_file or app.connection_file, argv or [])
+
+    connect = dict(get_connection_file=get_connection_file, get_connection_info=get_connection_info, connect_qtconsole=connect_qtconsole)
     return {"": dict(connect, version_info=version, __version__=".".join(map(str, version)), __getattr__=elsewhere),  # ipywidgets, VS Code
         ".comm": dict(__getattr__=late_comms), ".comm.comm": dict(__getattr__=late_comms),  # bokeh, nbagg, pyviz_comms, panel, ipywidgets 7
         ".zmqshell": dict(ZMQInteractiveShell=type(ip)), ".iostream": dict(OutStream=type(k.bridge.out.stdout)),  # tqdm.auto, loguru

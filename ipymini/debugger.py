@@ -378,9 +378,9 @@ class Looks:
     def top(self):
         "Two groups, then variables"
         self.refs.clear()
-        kinds = {g: types.SimpleNamespace() for g in (*groups, None)}
+        kinds = {g: Group() for g in (*groups, None)}
         for k,o in self.ip.user_ns.copy().items():
-            if not hidden(k): setattr(kinds[groups[0] if k[:2] == "__" == k[-2:] else groups[1] if type(o) in functions else None], k, o)
+            if isinstance(k, str) and not hidden(k): kinds[groups[0] if k[:2] == "__" == k[-2:] else groups[1] if type(o) in functions else None].names[k] = o
         return [self.entry(g, kinds[g]) for g in groups] + self.look(kinds[None], True)
 
     def look(self, o, top=False):
@@ -397,8 +397,13 @@ class Looks:
         if ref: self.refs[ref] = o
         return dict(name=name, value=text, type=typ, evaluateName=expr, variablesReference=ref)
 
+class Group:
+    "Variables that are shown together, `names` to values: not an object's attributes, which cannot have all names that variables have"
+    def __init__(self): self.names = {}
+
 def parts(o, most):
     "Names and values of the first so many things that a container holds, or of an object's attributes"
+    if type(o) is Group: return list(islice(o.names.items(), most))
     base = next((c for c in containers if issubclass(type(o), c)), None)
     if base is dict: return [(brief(k), v) for k,v in list(islice(dict.items(o), most))]
     if base: return [(str(i), v) for i,v in enumerate(list(islice(base.__iter__(o), most)))]

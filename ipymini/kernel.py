@@ -99,7 +99,7 @@ class Kernel:
     async def answer(self, ch, sub, msg):
         f = (self.on_the_control if ch is self.control else self.on_the_shell).get(msg.type)
         if not f: return self.log(f"{ch.name}: nobody handles {msg.type!r}")
-        if not sub and ch is self.shell and None in self.subs: raise UnknownSubshellError(f"no subshell {msg['header'].get('subshell_id')!r}")
+        if not sub and ch is self.shell and None in self.subs: raise UnknownSubshellError(msg["header"].get("subshell_id"))
         if ch is self.control: self.loaded.wait(30) if msg.type in needs_bridge else None
         res = f(self, sub, msg)
         return await res if isawaitable(res) else res
@@ -137,8 +137,8 @@ class Kernel:
             parent.begin(msg)
             n = self.bridge.begin(msg)
         if not c.get("silent"): self.publish("execute_input", dict(code=c["code"], execution_count=n))
-        if self.letter.text: self.write("stderr", self.letter.text)
-        self.letter.text = self.letter.cell(c["code"])
+        if msg.state["stored"]: self.tell_death()
+        self.letter.cell(c["code"])
         sub.context.run(parent.set, msg)
         try: res = await sub.user(self.bridge.execute(msg))
         except KeyboardInterrupt: res = self.bridge.interrupted(msg)
@@ -150,6 +150,11 @@ class Kernel:
         self.stdin.answer(lambda q: q.msg is msg, None)
         if self.bridge.exiting: self.leave(dict(status="ok", restart=False), .2)  # a console reads the reply after idle, if we live
         return res
+
+    def tell_death(self):
+        "Say in the first cell that people see what ended the kernel before this one"
+        if self.letter.text: self.write("stderr", self.letter.text)
+        self.letter.text = ""
 
     def abort(self, sub):
         "Refuse the execute requests that `sub` has received by now"
@@ -216,7 +221,7 @@ class Kernel:
         "Answer at once; what is queued gets an error, the cell that runs may end"
         id = need(msg["content"], subshell_id=str)["subshell_id"]
         gone = self.subs.pop(id, None)
-        if not gone: raise UnknownSubshellError(f"no subshell {id!r}")
+        if not gone: raise UnknownSubshellError(id)
         gone.stop()
         self.stdin.answer(lambda q: q.msg["header"].get("subshell_id") == id, KeyboardInterrupt())
         self.gone = [o for o in (*self.gone, gone) if o.msg]
@@ -423,8 +428,11 @@ class Kernel:
         system.remove(*self.files)
         os._exit(self.status)
 
-class UnknownSubshellError(LookupError): "A request for a subshell that is not there"
-class Aborted(RuntimeError):             "A cell that was not run because one before it failed"
+class Aborted(RuntimeError): "A cell that was not run because one before it failed"
+
+class UnknownSubshellError(LookupError):
+    "A request for a subshell that is not there, by its id; in ipykernel's words, which tests of clients read"
+    def __str__(self): return f"Unknown subshell_id {self.args[0]!r}"
 
 def is_delicate(sub, frame): return bool(sub.task and frame) and frame.f_globals.get("__name__", "").startswith(delicate)
 

@@ -20,7 +20,7 @@ class KernelMagics(Magics):
     @line_magic
     def qtconsole(self, arg):
         "Open a Qt console on this kernel; `arg`: its options"
-        Popen([sys.executable, "-m", "qtconsole", "--existing", self.shell.parent.connection_file, *arg.split()])
+        open_qtconsole(self.shell.parent.connection_file, arg.split())
 
     @line_magic
     def autosave(self, arg):
@@ -92,3 +92,7 @@ class KernelMagics(Magics):
         kernel = self.shell.kernel
         print(f"subshell id: {kernel.sub.id}", f"thread id: {threading.get_ident()}", f"main thread id: {threading.main_thread().ident}",
             f"subshells: {[id for id in list(kernel.k.subs) if id]}", sep="\n")
+
+def open_qtconsole(connection_file, options):
+    "The process of a new Qt console on the kernel of `connection_file`"
+    return Popen([sys.executable, "-m", "qtconsole", "--existing", connection_file, *options])

@@ -53,7 +53,8 @@ class Output:
     def question(self, prompt, password):
         msg = self.parent.get()
         if msg is None or not msg["content"].get("allow_stdin"):
-            raise StdinNotImplementedError("input() was called, but this frontend does not support input requests")
+            name = "getpass" if password else "raw_input"
+            raise StdinNotImplementedError(f"{name} was called, but this frontend does not support input requests.")  # nbclient's tests read these words
         self.stdout.flush()
         line = None if "closed" in msg.state else self.ask(prompt, password)
         if line is None: raise StdinNotImplementedError("input() was called, but the cell that could ask has ended")

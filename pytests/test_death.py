@@ -35,6 +35,12 @@ def test_it_is_told_once(own):
     assert "died" in kc.run("1").stderr
     assert kc.run("1").stderr == ""
 
+def test_it_waits_for_a_cell_that_people_see(own):
+    "VS Code and extensions run hidden ones first"
+    kc = next_one(own, die(own, "import os; os._exit(1)"))
+    hidden = [kc.run("1", silent=True, store_history=False), kc.run("1", store_history=False), kc.run("")]
+    assert [r.stderr for r in hidden] == ["", "", ""] and "died" in kc.run("1").stderr
+
 def test_the_stack_names_the_users_functions_and_not_ours(own):
     r = next_one(own, die(own, "import faulthandler\ndef inner(): faulthandler._sigsegv()\ndef outer(): inner()\nouter()")).run("1")
     assert "in inner" in r.stderr and "in outer" in r.stderr

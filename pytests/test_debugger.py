@@ -224,6 +224,18 @@ def test_what_ipython_puts_there_is_hidden():
     ns = dict.fromkeys("__name__ __builtins__ _ __ ___ _i _ii _iii _i1 _1 _ih _oh _dh In Out exit quit get_ipython debugpy _x _items".split(), 0)
     assert list(texts(ask(IP(**ns), "inspectVariables")))[2:] == ["_x", "_items"]
 
+@pytest.mark.parametrize("name", ["__class__", "__dict__", 5])
+def test_names_that_an_object_cannot_have(name):
+    ip = IP(x=1)
+    ip.user_ns[name] = 2
+    assert "x" in texts(ask(ip, "inspectVariables"))
+
+def test_special_variables_are_a_group():
+    dap = Debugger(IP(__class__=5), None)
+    group = dap.request(dict(command="inspectVariables"))["body"]["variables"][0]
+    inside = dap.request(dict(command="variables", arguments=dict(variablesReference=group["variablesReference"])))["body"]
+    assert texts(inside) == {"__class__": "5"}
+
 def test_a_repr_that_fails():
     class Bad:
         def __repr__(self): raise SystemExit

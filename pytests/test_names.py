@@ -1,4 +1,5 @@
 "What libraries and people look for under ipykernel's names, and modules of theirs whose names others have, too"
+import pytest
 
 def test_a_module_of_the_users_may_be_called_comm(own, tmp_path):
     (tmp_path/"comm.py").write_text("speed = 9600\n")
@@ -11,3 +12,46 @@ def test_a_module_of_the_users_may_be_called_comm(own, tmp_path):
 def test_a_module_of_the_users_may_be_called_trio(own, tmp_path):
     (tmp_path/"trio.py").write_text("voices = 3\n")
     assert own(cwd=tmp_path).run("import trio\ntrio.voices").result == "3"
+
+# -- what notebooks and libraries call
+
+def test_do_shutdown_ends_the_kernel_so_that_it_is_started_again(own):
+    "a recipe to restart a kernel from a cell"
+    kc = own()
+    r = kc.run("get_ipython().kernel.do_shutdown(True)")
+    assert (r.status, r.result, r.of("shutdown_reply")) == ("ok", "{'status': 'ok', 'restart': True}", [dict(status="ok", restart=True)])
+    assert kc.proc.wait(5) == 0
+
+def test_connection_info_is_text_or_a_dictionary(kc):
+    assert kc.run("import ipykernel, json; json.loads(ipykernel.get_connection_info()) == dict(i := ipykernel.get_connection_info(unpack=True), key=i['key'].decode())").result == "True"
+
+def test_connection_functions_are_in_the_module_connect(kc):
+    names = "connect_qtconsole, get_connection_file, get_connection_info"
+    assert kc.run(f"from ipykernel.connect import {names}\nimport ipykernel\n({names}) == ({', '.join('ipykernel.'+n for n in names.split(', '))})").result == "True"
+
+def test_connect_qtconsole_starts_one_on_this_kernel(kc):
+    code = "import sys; before,sys.executable = sys.executable,'echo'\ntry: ipykernel.connect_qtconsole(argv=['--style=monokai']).wait()\nfinally: sys.executable = before"
+    r = kc.run(f"import ipykernel\n{code}")
+    assert r.status == "ok" and r.stdout.startswith("-m qtconsole --existing /") and r.stdout.endswith(".json --style=monokai\n"), r
+
+def test_the_shells_parent_header_is_the_whole_message(kc):
+    r = kc.run("p = get_ipython().parent_header; p['header']['msg_id'], p['content']['code'][:3]")
+    assert r.result == repr((r.id, "p ="))
+
+def test_autoawait_names_asyncio(kc): assert "asyncio" in kc.run("%autoawait").stdout and "function" not in kc.run("%autoawait").stdout
+
+def test_the_class_of_comms_has_a_comm_id(kc):
+    "ipywidgets' tests mock it"
+    assert kc.run("import ipykernel.comm\nhasattr(ipykernel.comm.Comm, 'comm_id')").result == "True"
+
+# -- errors in the words that others' tests read
+
+def test_an_unknown_subshell_is_called_so(kc):
+    r = kc.request("delete_subshell_request", dict(subshell_id="nosuch"), channel="control")
+    assert r.content["evalue"] == "Unknown subshell_id 'nosuch'"
+
+def test_a_request_to_an_unknown_subshell_is_told_so(kc): assert kc.run("1", subshell="nosuch").content["evalue"] == "Unknown subshell_id 'nosuch'"
+
+@pytest.mark.parametrize("code, name", [("input()", "raw_input"), ("import getpass; getpass.getpass()", "getpass")])
+def test_input_that_cannot_be_had_is_told(kc, code, name):
+    assert kc.run(code).content["evalue"] == f"{name} was called, but this frontend does not support input requests."
