@@ -278,6 +278,18 @@ def same_file(fd, other):
     try: return os.path.sameopenfile(fd, other)
     except OSError: return False
 
+def enlarge(pipe):
+    """Give `pipe` room for what C code prints while it holds the GIL, when nobody can read: beyond that it waits for ever
+
+    Not the 1 MB that Linux allows: all pipes of a user may hold 64 MB, and there are hubs on which all kernels are one user's."""
+    from fcntl import fcntl
+    try: from fcntl import F_SETPIPE_SZ
+    except ImportError: return  # not Linux
+    try: fcntl(pipe, F_SETPIPE_SZ, pipe_size)
+    except PermissionError: pass  # fs.pipe-max-size is smaller, or that user has too many pipes
+
+pipe_size = 2**19
+
 def decoder(encoding): return codecs.getincrementaldecoder(encoding)("replace").decode
 
 class Bytes(io.RawIOBase):
@@ -331,11 +343,13 @@ class Capture:
     "Reads what is written to file descriptors 1 and 2 and puts it on the streams, for the cell that began last"
     def __init__(self, out):
         self.out,self.lock,self.busy,self.sources = out,threading.RLock(),False,{}
+        self.polls = []  # poll objects that no thread uses just now
         for fd,name in ((1, "stdout"), (2, "stderr")):
             r,w = os.pipe()
             os.set_blocking(r, False)
             os.dup2(w, fd)
             os.close(w)
+            enlarge(r)
             self.sources[r] = name,decoder("utf8")
         self.thread = threading.Thread(target=self.run, name="fd capture", daemon=True)
         self.thread.pydev_do_not_trace = self.thread.is_pydev_daemon_thread = True
@@ -347,10 +361,14 @@ class Capture:
             self.drain()
 
     def poll(self, *timeout):
-        "True if there is something to read; two threads may not use a poll object at a time"
-        p = select.poll()
-        for fd in self.sources: p.register(fd, select.POLLIN)
-        return p.poll(*timeout)
+        "True if there is something to read; two threads may not use a poll object at a time, and a new one for each write would be a sixth of its cost"
+        try: poller = self.polls.pop()
+        except IndexError:
+            poller = select.poll()
+            for fd in self.sources: poller.register(fd, select.POLLIN)
+        found = poller.poll(*timeout)
+        self.polls.append(poller)
+        return found
 
     def drain(self, wait=True):
         "Queue what can be read; without `wait` only look, in this order, whether there is something, or somebody has read it but not queued it yet"

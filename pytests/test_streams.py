@@ -1,5 +1,5 @@
 "Results that `;` hides; streams that a cell puts in the place of ours, wraps, closes; C code that holds the GIL and prints"
-import pytest
+import pytest, sys
 
 # -- results
 
@@ -86,3 +86,14 @@ def test_what_goes_to_the_descriptor_of_a_stream_is_output(kc, name): assert kc.
 def test_a_forked_child_prints_where_its_descriptor_1_leads(kc, tmp_path):
     r = kc.run(f"import os\npid = os.fork()\nif not pid:\n    os.dup2(os.open({str(tmp_path/'f')!r}, os.O_WRONLY|os.O_CREAT), 1); print('x', flush=True); os._exit(0)\nos.waitpid(pid, 0); None")
     assert (r.stdout, (tmp_path/"f").read_text()) == ("", "x\n")
+
+# -- C code that holds the GIL
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe cannot be made bigger")
+@pytest.mark.parametrize("fd, name", [(1, "stdout"), (2, "stderr")])
+def test_c_code_that_holds_the_gil_prints_half_a_megabyte(own, fd, name):
+    "More than a pipe has room for as a rule: nobody could read it meanwhile"
+    kc = own()
+    id = kc.cell(f"import ctypes\nn = ctypes.PyDLL(None).write({fd}, b'1'*500_000, 500_000)\nn")
+    r = kc.wait(id)
+    assert (r.result, len(r.text(name))) == ("500000", 500_000)
