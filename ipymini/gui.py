@@ -1,11 +1,13 @@
 """GUI toolkits on the main thread: one that `%gui` has enabled gets a turn of the kernel's loop every 20 ms; without one there is no timer.
 
-Imports nothing of ours and is handed the loop. Read `enable`, then `Turns`; the functions above them make a toolkit's `step`, which handles what is due."""
+Imports nothing of ours but the clock, and is handed the loop. Read `enable`, then `Turns`; the functions above them make a toolkit's `step`, which
+handles what is due."""
 import os, sys, threading
 from contextlib import suppress
 from contextvars import Context
-from time import monotonic
 from IPython.core.error import UsageError
+
+from .system import clock
 
 pause = .02  # seconds between two turns
 turn = .01   # seconds after which a turn takes no further event
@@ -15,8 +17,8 @@ def tk(name):
     import tkinter
     event = tkinter.Tcl().tk.dooneevent
     def step():
-        end = monotonic()+turn
-        while event(tkinter._tkinter.DONT_WAIT) and monotonic() < end: pass
+        end = clock.monotonic()+turn
+        while event(tkinter._tkinter.DONT_WAIT) and clock.monotonic() < end: pass
     return step
 
 def qt(name):

@@ -6,9 +6,9 @@ import atexit, gc, os, signal, sys, threading
 from contextlib import contextmanager
 from inspect import isawaitable
 from socket import socketpair
-from time import monotonic, sleep
 
 from . import __version__, system
+from .system import clock
 from .channels import Channel, Context, Heartbeat, IOPub, Stdin, register
 from .subshells import Overtaking, comm_types, quick
 from .wire import BadConnection, Msg, Wire, iso, parent, ports, read_connection, version, write_connection
@@ -87,14 +87,20 @@ class Kernel:
 
     async def serve(self, ch, sub, msg):
         "Run the handler for `msg` and send the content it returns on `ch`"
+        frames = None
         with self.busy(msg):
             try: res = await self.answer(ch, sub, msg)
             except Exception as e: res = failure(e)
             if res is not None and msg.type.endswith("_request") and not self.status:  # else we end unasked: what was cut off has no result
                 try: frames = self.reply(msg, res)
                 except Exception as e: frames = self.reply(msg, failure(e))
-                ch.send(frames)
+        if frames: self.send_reply(ch, sub, frames)
         if self.status is not None: threading.Timer(self.delay, self.control.fence, [self.stop]).start()
+
+    def send_reply(self, ch, sub, frames):
+        "Send a reply; one that comes of a queue behind all that was published before it, as there are clients that take it for the end of a cell"
+        if sub and sub is not self.side: self.iopub.fence(lambda: ch.send(frames))
+        else: ch.send(frames)
 
     async def answer(self, ch, sub, msg):
         f = (self.on_the_control if ch is self.control else self.on_the_shell).get(msg.type)
@@ -142,6 +148,7 @@ class Kernel:
         sub.context.run(parent.set, msg)
         try: res = await sub.user(self.bridge.execute(msg))
         except KeyboardInterrupt: res = self.bridge.interrupted(msg)
+        if "put_out" in msg.state: self.iopub.drain()  # while we do the rest, clients read it, and have it before the reply
         if sub is self.main: self.catch_signals()  # the cell may have taken them
         self.letter.cell("")
         self.bridge.out.drain()
@@ -242,14 +249,19 @@ class Kernel:
         topic = topic or topics.get(type) or f"kernel.{self.wire.session}.{type}".encode()
         self.iopub.send(self.wire.pack(type, content, msg or parent.get() or parent.latest, metadata, buffers, [topic]))
 
-    def output(self, type, content, **kw):
+    def output(self, type, content, msg=None, **kw):
         "Publish what user code puts out: unlike ours, it waits while the readers are behind"
-        self.publish(type, content, **kw)
+        msg = msg or parent.get() or parent.latest
+        if msg: msg.state["put_out"] = True
+        self.publish(type, content, msg, **kw)
         self.iopub.wait_for_room()
 
     def write(self, name, text, msg=None):
         "Put `text` on the stream `name`"
+        if type(name) is not str: name = str.__str__(name)  # else methods of a user's class would run on our threads
+        if type(text) is not str: text = str.__str__(text)
         msg = msg or parent.get() or parent.latest
+        if msg: msg.state["put_out"] = True
         for part in pieces(text) if len(text) > piece else (text,): self.iopub.text(name, msg, part)
         self.iopub.wait_for_room()
 
@@ -343,7 +355,7 @@ class Kernel:
     def on_end(self, num):
         "Have the control thread, which may have lost the wakeup fd to trio, end the kernel; the cell does not go on till that interrupts it"
         self.control.fence(lambda: self.end(128+num))
-        if self.main and self.main.msg: sleep(grace)
+        if self.main and self.main.msg: clock.sleep(grace)
 
     def on_unraisable(self, e):
         "Interrupt again where a finaliser or a fork hook swallowed the KeyboardInterrupt"
@@ -372,8 +384,8 @@ class Kernel:
         self.stdin.answer(lambda q: not self.main or q.tid != self.main.tid, KeyboardInterrupt())
         if self.bridge and self.bridge.dap: self.bridge.dap.interrupt()
         msg = self.main.msg if self.main else None
-        (when,before),self.hit = self.hit,(monotonic(), msg)
-        if not msg or msg is not before or monotonic()-when > 3 or "started" not in msg.state or "told" in msg.state: return
+        (when,before),self.hit = self.hit,(clock.monotonic(), msg)
+        if not msg or msg is not before or clock.monotonic()-when > 3 or "started" not in msg.state or "told" in msg.state: return
         msg.state["told"],text = True,system.stacks()
         with self.lock:
             if "ended" not in msg.state: self.iopub.text("stderr", msg, text)
@@ -420,8 +432,8 @@ class Kernel:
         if self.bridge and self.bridge.dap: self.bridge.dap.close()
         if self.bridge: self.bridge.out.drain()
         system.reap()
-        for ch in self.channels: ch.stop()
-        for ch in self.channels:
+        for ch in self.channels:  # iopub is the first: replies wait there for the output before them
+            ch.stop()
             if ch is not threading.current_thread(): ch.join(.5)
         self.ctx.destroy(200)
         self.letter.burn()
@@ -457,12 +469,16 @@ def whole(c, k):
 
 def pieces(text):
     "`text` in parts that a frontend can show one by one: cut behind a line if there is one, never inside an escape sequence"
-    while len(text) > piece:
-        i = text.rfind("\n", 0, piece)+1 or piece
-        if i == piece and (esc := text.rfind("\x1b", i-32, i)) > 0: i = esc
-        yield text[:i]
-        text = text[i:]
-    if text: yield text
+    begin = 0
+    while len(text)-begin > piece:
+        end = text.rfind("\n", begin, begin+piece)+1
+        if not end:
+            end = begin+piece
+            escape = text.rfind("\x1b", end-32, end)
+            if escape > begin: end = escape
+        yield text[begin:end]
+        begin = end
+    if begin < len(text): yield text[begin:]
 
 needs_bridge = {"debug_request", *quick} - {"kernel_info_request"}
 topics = dict(display_data=b"display_data", update_display_data=b"display_data", clear_output=b"display_data", debug_event=b"debug_event")

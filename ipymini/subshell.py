@@ -1,15 +1,17 @@
 """Where code runs: a queue and an asyncio loop, on the main thread or on a thread of its own; interrupts and aborts.
 
-Imports nothing of ours: it is handed `serve`, the coroutine function that handles one message. Read `run` for the life of a queue, `user` and `drive` for
-user code, then `interrupt`. User code runs below the frame of `drive`, and only there: who interrupts looks for that frame instead of trusting a flag."""
-import os, sys, threading, time
+Imports nothing of ours but the clock: it is handed `serve`, the coroutine function that handles one message. Read `run` for the life of a queue, `user` and
+`drive` for user code, then `interrupt`. User code runs below the frame of `drive`, and only there: who interrupts looks for that frame instead of trusting
+a flag."""
+import os, sys, threading
 from collections import deque
 from contextvars import Context, copy_context
 from functools import wraps
 from importlib import import_module
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
-from time import monotonic
 from types import ModuleType, coroutine
+
+from .system import clock
 
 class Later(ModuleType):
     "A module that is imported when something of it is asked for"
@@ -28,7 +30,7 @@ class Subshell:
         self.serve,self.id,self.traced,self.q = serve,id,traced,deque()
         self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds
         self.loop.set_exception_handler(uncaught)
-        self.loop.time = monotonic  # whatever a cell puts into `time`
+        self.loop.time = clock.monotonic  # whatever a cell puts into `time`
         self.msg,self.runner,self.task,self.tid = None,None,None,None
         self.aborting,self.closing,self.asked,self.hits,self.since = False,False,0,0,0
         self.lock = threading.Lock()
@@ -63,7 +65,7 @@ class Subshell:
             with self.taking:
                 if not self.q: break
                 o = self.q.popleft()
-            self.msg,self.since = o,monotonic()
+            self.msg,self.since = o,clock.monotonic()
             try: o() if callable(o) else await self.serve(self, o)
             finally: self.msg = None
 
@@ -93,11 +95,11 @@ class Subshell:
 
     def wait_until(self, condition, timeout):
         "True once `condition()` is, False after `timeout` seconds; serves comm messages meanwhile, on this thread, which `condition` blocks"
-        end = None if timeout is None else monotonic()+timeout
+        end = None if timeout is None else clock.monotonic()+timeout
         while not condition():
-            if end and monotonic() > end: return False
+            if end and clock.monotonic() > end: return False
             self.comms(lambda coro: next(coro.__await__(), None))
-            if not condition(): time.sleep(.01)
+            if not condition(): clock.sleep(.01)
         return True
 
     def take(self, choose):

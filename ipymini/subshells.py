@@ -1,4 +1,4 @@
-"""Where a message waits, and what may overtake a running cell. Imports nothing of ours: it is handed the kernel, which owns the subshells.
+"""Where a message waits, and what may overtake a running cell. Imports nothing of ours but the clock: it is handed the kernel, which owns the subshells.
 
 Two kinds of messages may, once the cell has run for `patience`. Requests that run no user code (`quick`) are answered by the side subshell. A comm message
 waits at home, in the subshell whose cell used its comm last, as what its callbacks touch is there; while a cell holds it up it leaves for the subshell that
@@ -6,7 +6,8 @@ it names, as JupyterLab's messages do. But it never overtakes
 - the request that opened its comm, nor the cell that sent on it last: that may still be making the object whose callback the message calls;
 - an earlier message of its comm: all that wait leave together, and what comes later goes where they are."""
 import threading
-from time import monotonic
+
+from .system import clock
 
 quick = {f"{name}_request" for name in ("complete", "inspect", "is_complete", "history", "kernel_info", "comm_info")}
 comm_types = "comm_open","comm_msg","comm_close"
@@ -29,7 +30,7 @@ class Overtaking:
     def enqueue_comm(self, msg, named):
         "Queue the comm message `msg`, which names the subshell `named`. On the shell thread"
         id = comm_id(msg)
-        msg.state["due"] = monotonic()+patience
+        msg.state["due"] = clock.monotonic()+patience
         with self.lock:
             lane = self.lanes.get(id)
             if not lane: lane = self.lanes[id] = Lane(self.place(msg, named))
@@ -51,7 +52,7 @@ class Overtaking:
         self.waiting.add(sub)  # before the look at what runs: who ends it looks here afterwards
         msg = sub.msg
         running = isinstance(msg, dict) and "ended" not in msg.state
-        left = sub.since+patience-monotonic() if running else patience
+        left = min(patience, sub.since+patience-clock.monotonic()) if running else patience
         if left <= 0:
             for o in sub.take(only(quick)): self.kernel.side.put((o, sub))
             if msg.type == "execute_request": self.move_comms(sub)
@@ -75,7 +76,7 @@ class Overtaking:
         first = msgs[0]
         comm = self.kernel.bridge.comm_of(first)
         to = self.kernel.subs.get(first["header"].get("subshell_id"))
-        if to is sub or monotonic() < first.state["due"]: return None
+        if to is sub or clock.monotonic() < first.state["due"]: return None
         if comm and comm.in_use(): return None
         return to if self.lanes[comm_id(first)].count == len(msgs) else None  # else `sub` is handling one
 

@@ -8,6 +8,14 @@ except OSError: log_fd = os.open(os.devnull, os.O_WRONLY)
 
 here = os.path.dirname(__file__)
 
+class clock:
+    "The functions of `time` as Python made them. What freezes time for a test (freezegun) replaces them in all modules; what a class holds it leaves"
+    monotonic = time.monotonic
+    now = time.time
+    sleep = time.sleep
+    gmtime = time.gmtime
+    strftime = time.strftime
+
 def log(text):
     try: os.write(log_fd, text.encode("utf8", "backslashreplace"))
     except OSError: pass  # whoever read it has gone
@@ -108,10 +116,10 @@ def signal_all(pids, num):
 
 def reap(patience=1):
     "Wait for our children to end; kill those that live on after `patience` seconds, and those that they have begun meanwhile"
-    end = time.monotonic()+patience
-    while (alive := children()) and time.monotonic() < end+.2:
-        if time.monotonic() > end: signal_all(alive, signal.SIGKILL)
-        time.sleep(.01)
+    end = clock.monotonic()+patience
+    while (alive := children()) and clock.monotonic() < end+.2:
+        if clock.monotonic() > end: signal_all(alive, signal.SIGKILL)
+        clock.sleep(.01)
 
 def watch_process(pid, channel, f):
     "Have `channel` call `f` when the process `pid` ends; one that cannot be seen, as across containers, is not watched"
@@ -130,7 +138,7 @@ def wait_process(pid, f):
         except OSError: return
         return f()
     if not exists(pid): return
-    while exists(pid): time.sleep(1)
+    while exists(pid): clock.sleep(1)
     f()
 
 def exists(pid):
@@ -152,7 +160,7 @@ def usage():
     import socket
     res = dict(hostname=socket.gethostname(), pid=os.getpid(), cpu_count=os.cpu_count())
     if not os.path.isdir("/proc/self"): return res
-    now,cpu,mem = time.monotonic(),{},0
+    now,cpu,mem = clock.monotonic(),{},0
     for pid in tree():
         try: cpu[pid],mem = cpu_seconds(pid), mem+memory(pid)
         except OSError: continue

@@ -1,12 +1,15 @@
 """Bytes and messages: `Msg`, frames to messages and back, signatures, the connection file.
 
-Standard library alone. Read `Wire`: what comes in, what goes out; then how values become JSON; then the file. Source: Jupyter messaging 5.5; JEP 106."""
+The standard library and the clock of `system` alone. Read `Wire`: what comes in, what goes out; then how values become JSON; then the file.
+Source: Jupyter messaging 5.5; JEP 106."""
 import hmac, json, os
 from contextvars import ContextVar
 from functools import lru_cache
 from hmac import compare_digest  # by name, as below: a cell may replace what is in a module
 from itertools import count
-from time import gmtime, strftime, time
+from threading import Lock
+
+from .system import clock
 
 delim = b"<IDS|MSG>"
 version = "5.5"
@@ -79,6 +82,7 @@ class Wire:
         try: self.mac = hmac.new(key, digestmod=scheme.removeprefix("hmac-")) if key else None
         except (ValueError, TypeError): raise BadConnection(f"unknown signature_scheme {scheme!r}: use hmac-sha256") from None
         self.session,self.ids,self.seen = os.urandom(16).hex(), count(1), {}
+        self.lock = Lock()  # protects `seen`, which the threads of several channels fill
 
     def sign(self, parts):
         if not self.mac: return b""
@@ -101,9 +105,10 @@ class Wire:
     def check(self, sig, parts):
         if not self.mac: return
         if not compare_digest(self.sign(parts), sig): raise BadMessage("bad signature")
-        if sig in self.seen: raise Duplicate("a message that came before")
-        self.seen[sig] = True
-        if len(self.seen) > history_size: del self.seen[next(iter(self.seen))]
+        with self.lock:
+            if sig in self.seen: raise Duplicate("a message that came before")
+            self.seen[sig] = True
+            if len(self.seen) > history_size: del self.seen[next(iter(self.seen))]
 
     def load(self, b):
         try: d = loads(str(b, "utf8"))
@@ -122,11 +127,11 @@ header_form = '{"msg_id":"%s_%d","msg_type":"%s","username":"kernel","session":"
 
 def iso():
     "The time now, as headers have it"
-    t = time()
+    t = clock.now()
     return f"{second(int(t))}.{int(t%1*1e6):06d}Z"
 
 @lru_cache(1)
-def second(t): return strftime("%Y-%m-%dT%H:%M:%S", gmtime(t))
+def second(t): return clock.strftime("%Y-%m-%dT%H:%M:%S", clock.gmtime(t))
 
 def solid(buf):
     "`buf` as bytes that no later write can change, copied once at most. Raises: ValueError when it is not contiguous"
@@ -164,6 +169,8 @@ def encode(o):
     try: s = strict(o)
     except (TypeError, ValueError): s = strict(clean(o))
     return s.encode("utf8", "backslashreplace")
+
+nobody = Msg(dict.fromkeys("msg_id msg_type username session date version".split(), ""))  # the parent of a welcome, for clients that look into it
 
 ports = [f"{c}_port" for c in ("shell", "iopub", "stdin", "control", "hb")]
 

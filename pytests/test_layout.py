@@ -11,13 +11,13 @@ import pytest
 sys.path.insert(0, str(root/"tools"))
 import size
 
-# module: rooms of ours it may import, libraries it may import
+# module: rooms of ours it may import, libraries it may import; `system` has the clock that no cell can replace
 rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs environments.launch spare", ""),
     kernel=("__init__ wire channels system subshell subshells bridge output compat", ""), bridge=("output comms debugger compat magics gui features.environment features.terminal standin", "IPython traitlets"),
-    channels=("wire", "zmq"), wire=("", ""), system=("", ""), subshell=("", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell features.environment features.pools", "comm tornado"),
-    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("features.snapshot pods.magics", "IPython"), gui=("", "IPython"),
+    channels=("wire system", "zmq"), wire=("system", ""), system=("", ""), subshell=("system", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell features.environment features.pools", "comm tornado"),
+    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("features.snapshot pods.magics", "IPython"), gui=("system", "IPython"),
     spare=("__init__", ""), standin=("", "IPython"),
-    subshells=("", ""),
+    subshells=("system", ""),
     **{"environments": ("", ""), "environments.make": ("", ""), "environments.boot": ("", ""),
         "environments.pythons": ("environments.make", ""), "environments.lending": ("__init__ environments.boot environments.make environments.pythons", ""),
         "environments.kernelspecs": ("", "jupyter_client jupyter_core"),

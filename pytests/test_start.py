@@ -68,7 +68,7 @@ def libraries(loaded, when):
 def test_libraries_before_the_first_reply(loaded): assert libraries(loaded, "answered") == set()
 
 def test_our_rooms_before_the_first_reply(loaded):
-    assert {n for n in loaded["answered"] if n.startswith("ipymini.")} <= {f"ipymini.{m}" for m in "kernel channels wire system".split()}
+    assert {n for n in loaded["answered"] if n.startswith("ipymini.")} <= {f"ipymini.{m}" for m in "kernel channels wire system subshells".split()}
 
 def test_standard_library_before_the_first_reply(loaded):
     assert (tops(loaded["answered"]) & sys.stdlib_module_names) - tops(loaded["begin"]) - stdlib == set()
