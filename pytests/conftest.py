@@ -1,5 +1,13 @@
-import os, pytest, sys
+import os, pytest, shutil, sys, tempfile
 sys.path.insert(0, os.path.dirname(__file__))
+
+# kernels look into the temporary folder: those of the tests have one of their own, as others come and go on the machine; pytest's folders stay where they are
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+private = tempfile.mkdtemp(prefix="kernels-")
+os.environ["TMPDIR"] = tempfile.tempdir = private
+
+def pytest_unconfigure(): shutil.rmtree(private, ignore_errors=True)
+
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every kernel compiles all it imports
 
 # faults that we know of: what names the test, and why it fails

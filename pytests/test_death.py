@@ -30,6 +30,11 @@ def test_the_next_kernel_tells_what_ended_it_and_the_cell(own, name):
     assert want in r.stderr and "# the cell" in r.stderr
     assert r.stdout == "first\n"
 
+def test_letters_of_tests_lie_in_a_folder_of_their_own(own):
+    kc = own()
+    assert os.path.basename(os.path.dirname(kc.file)).startswith("kernels-")
+    assert kc.run("import tempfile; tempfile.gettempdir()").result == repr(os.path.dirname(kc.file))
+
 def test_it_is_told_once(own):
     kc = next_one(own, die(own, "import os; os._exit(1)"))
     assert "died" in kc.run("1").stderr

@@ -149,6 +149,11 @@ def test_a_dumped_cell_is_a_file(idle):
 
 def test_the_folder_is_private(idle): assert os.stat(os.path.dirname(idle.ok("dumpCell", code="1")["sourcePath"])).st_mode & 0o777 == 0o700
 
+def test_a_folder_of_somebody_elses_is_not_written_to(monkeypatch):
+    monkeypatch.setattr("ipymini.debugger.os.getuid", lambda: -1)
+    assert "belongs to another user" in Debugger(IP(), None).request(dict(command="dumpCell", arguments=dict(code="1")))["message"]
+    assert not os.listdir(folder)
+
 def test_source_of_a_cell(idle):
     path = idle.ok("dumpCell", code="x = 1\ny = 2")["sourcePath"]
     assert idle.ok("source", source=dict(path=path)) == dict(content="x = 1\ny = 2")
