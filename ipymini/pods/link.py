@@ -13,9 +13,8 @@ from tempfile import TemporaryFile
 from .errors import PodError
 from .show import ask, show, show_text
 from .values import Decoder
-from .wire import ANSWER, ASK, CALL, DROP, HELLO, INTERRUPT, PLAIN, REPLY, SHOW, SYNC, Wire, can_share, small_frame
+from .wire import ANSWER, ASK, CALL, DROP, HELLO, INTERRUPT, PLAIN, REPLY, SHOW, SYNC, Wire, can_share, small, small_frame
 
-small = 1 << 14  # bytes of a call that a socket takes whole
 gather = 5  # ms for which text is gathered, behind the first of it
 backlog = 8 << 20  # characters that a call's caller has not shown yet, from which on the pod has to wait
 idle_after = 30  # s without a call, after which memory for big arrays is given back
@@ -282,6 +281,7 @@ class Link:
         self.pid_fd = os.pidfd_open(self.process.pid) if hasattr(os, "pidfd_open") else None
         self.pipes = poller(self.texts)
         self.frames = poller([self.socket_fd, self.control_fd, self.pid_fd])
+        # a pod writes text before the frame that ends the call, and poll looks at the pipes last: so it sees that text with the frame
         self.all = poller([self.socket_fd, self.control_fd, self.pid_fd, *self.texts])
         self.gathering = False  # text has just been read: for a moment only frames are waited for
 
@@ -292,7 +292,7 @@ class Link:
             ready = self.ready()
             if self.control_fd in ready: self.read_frames(self.control)
             if self.socket_fd in ready:
-                if not self.read_frames(self.calls): break
+                if not self.read_frames(self.calls, not self.texts.keys() & ready): break
             elif self.pid_fd in ready: break  # while a child of the pod's keeps the socket open
             elif ready: self.drain()
         self.finish()
@@ -303,25 +303,26 @@ class Link:
         if not self.gathering and not full: return {fd for fd,_ in self.all.poll()}
         self.gathering = False
         ready = {fd for fd,_ in self.frames.poll(gather)}
-        return ready if ready or full else self.ready()
+        if ready: return ready.union(self.texts)  # there may be text before the frame
+        return ready if full else self.ready()
 
     def is_full(self):
         "True if the caller is slow to show what has come: the pod's pipes fill, and it waits."
         call = self.current()
         return call is not None and call.written - call.shown > backlog
 
-    def read_frames(self, wire):
-        "Read what frames are there; False at the end."
+    def read_frames(self, wire, no_text=False):
+        "Read what frames are there; False at the end. `no_text`: there was none when the first of them had come."
         try:
-            self.take(wire.receive())
+            self.take(wire.receive(), no_text)
             while wire.buffered(): self.take(wire.receive())
         except (EOFError, OSError): return False
         return True
 
-    def take(self, frame):
+    def take(self, frame, no_text=False):
         "Deliver a frame, behind the text that was written before it."
         if frame.kind == DROP: return
-        self.drain()
+        if not no_text: self.drain()
         if frame.kind in (PLAIN, REPLY, HELLO): return self.take_reply(frame)
         if frame.kind == SYNC: return self.tell(ANSWER, frame.call)
         content = pickle.loads(frame.body)

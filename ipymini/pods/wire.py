@@ -9,6 +9,7 @@ from .segments import Incoming, Outgoing
 
 head = struct.Struct("<BBHIII")  # kind, whether a new segment's descriptor comes along, signs, call, parts, segment or 0
 big = 1 << 18  # bytes from which on a segment is faster than the socket
+small = 1 << 14  # bytes that a socket takes whole
 one_size = struct.Struct("<Q")
 chunk = 1 << 16
 
@@ -38,6 +39,7 @@ class Wire:
 
     def send(self, kind, call=0, body=b"", buffers=()):
         "Send a frame; `buffers`: one-dimensional memoryviews of bytes."
+        if not buffers and len(body) <= small and not self.has_signs(): return self.sock.sendall(small_frame(kind, call, body))
         parts = [body, *buffers]
         sizes = [len(o) for o in parts]
         segment = None
@@ -74,6 +76,7 @@ class Wire:
     def receive(self):
         "The next frame; EOFError when the other end is gone."
         kind,fresh,signs,call,parts,segment = head.unpack(self.read(head.size))
+        if parts == 1 and not signs and not segment: return Frame(kind, call, self.read(*one_size.unpack(self.read(8))), ())
         numbers = struct.unpack(f"<{parts}Q{signs}i", self.read(8 * parts + 4 * signs))
         if fresh: self.incoming.add(segment, self.fds.popleft())
         for sign in numbers[parts:]: self.heed(sign)

@@ -3,7 +3,7 @@ import json, os, signal, subprocess, sys
 import pytest
 from importlib.util import find_spec
 from pathlib import Path
-import helpers, notebook
+import helpers, pod_notebook
 from jupyter_client.connect import write_connection_file
 
 folder = Path(__file__).parent
@@ -31,11 +31,11 @@ def run(kc, code, **kw):
     if "input()" not in code: return kc.run(code, timeout=60, **kw)
     id = kc.cell(code, allow_stdin=True)
     kc.prompt()
-    kc.input(notebook.answer)
+    kc.input(pod_notebook.answer)
     return kc.wait(id, timeout=60)
 
 def outcome(result):
-    "What a cell gave, as `notebook.outcome` tells it."
+    "What a cell gave, as `pod_notebook.outcome` tells it."
     out = ""
     for msg in result.msgs:
         content = msg["content"]
@@ -46,15 +46,15 @@ def outcome(result):
 
 @pytest.fixture(scope="module")
 def script():
-    out = subprocess.run([sys.executable, folder/"notebook.py"], capture_output=True, text=True, timeout=120)
+    out = subprocess.run([sys.executable, folder/"pod_notebook.py"], capture_output=True, text=True, timeout=120)
     assert out.returncode == 0, out.stderr
     return json.loads(out.stdout)
 
-def test_the_notebook_has_40_cells(): assert len(notebook.cells) == 40
+def test_the_notebook_has_40_cells(): assert len(pod_notebook.cells) == 40
 
 def test_a_notebook_gives_the_same_everywhere(kc, script):
-    seen = [outcome(run(kc, code)) for code in notebook.cells]
-    for code,here,there in zip(notebook.cells, seen, script): assert here == there, code
+    seen = [outcome(run(kc, code)) for code in pod_notebook.cells]
+    for code,here,there in zip(pod_notebook.cells, seen, script): assert here == there, code
 
 def test_what_the_script_gives_is_right(script):
     errors = [error for _,_,error in script if error]

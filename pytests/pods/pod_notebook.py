@@ -1,4 +1,4 @@
-"""A notebook of 40 cells about pods, as text, and what runs it as a script: `python notebook.py` prints, as JSON, what each cell gave.
+"""A notebook of 40 cells about pods, as text, and what runs it as a script: `python pod_notebook.py` prints, as JSON, what each cell gave.
 
 A cell's outcome: its stdout and displays as text, in order, its stderr, its error."""
 import ast, asyncio, io, json, linecache, sys
