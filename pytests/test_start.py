@@ -93,7 +93,7 @@ def test_number_of_modules_at_the_first_execute_reply(loaded): assert len(loaded
 # -- counts, where a time would say less
 
 def test_threads_of_a_kernel(own):
-    names = own().run("import threading; sorted(t.name for t in threading.enumerate())").result
+    names = own().run("import threading; sorted(t.name for t in threading.enumerate())", allow_stdin=True).result  # a batch run has no history to save
     assert eval(names) == ["IPythonHistorySavingThread", "MainThread", "control", "fd capture", "hb", "iopub", "shell", "stdin"]
 
 def test_messages_that_a_cell_takes(own):
