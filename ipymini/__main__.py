@@ -14,6 +14,7 @@ usage: ipymini [-f FILE] [options]    run a kernel; Jupyter does this for you
        ipymini install [options]      add a kernel to Jupyter: of this Python, of another environment, of a project
        ipymini kernels                show the kernels that were added
        ipymini uninstall NAME         take one away
+       ipymini env COMMAND            named environments, as images of podman or docker
 
 Each has its --help. Where the command ipymini is not on PATH, python -m ipymini is the same.
 
@@ -59,6 +60,9 @@ def main(argv):
     if argv[:1] == ["spare"]:
         from . import spare
         argv = spare.wait()
+    if argv[:1] == ["env"]:
+        from .environments import commands
+        return commands.main(argv[1:])
     if argv and not argv[0].startswith("-"): sys.exit(f"ipymini: no command {argv[0]!r}; ipymini --help tells what there is")
     file,opts = parse(argv)
     if opts.keys() & {"h", "help"}: return print(usage)

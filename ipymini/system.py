@@ -60,8 +60,9 @@ def story(letter):
 def interrupt():
     "What Ctrl-C does: SIGINT for us and, if we lead a process group, for the children in it"
     if os.name == "nt": return interrupt_main()
-    if os.getpgrp() == os.getpid(): os.killpg(os.getpid(), signal.SIGINT)
-    else: os.kill(os.getpid(), signal.SIGINT)
+    me = os.getpid()
+    if os.getpgrp() == me != 1: os.killpg(me, signal.SIGINT)
+    else: os.kill(me, signal.SIGINT)  # process 1 of a container, too: killpg(1) is kill(-1), which is everyone but us
 
 def interrupt_main():
     "Have the SIGINT handler run on the main thread, out of any system call"

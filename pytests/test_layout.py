@@ -12,7 +12,7 @@ sys.path.insert(0, str(root/"tools"))
 import size
 
 # module: rooms of ours it may import, libraries it may import; `system` has the clock that no cell can replace
-rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs environments.launch spare", ""),
+rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs environments.launch environments.commands spare", ""),
     kernel=("__init__ wire channels system subshell subshells bridge output compat", ""), bridge=("output comms debugger compat magics gui features.environment features.terminal standin", "IPython traitlets"),
     channels=("wire system", "zmq"), wire=("system", ""), system=("", ""), subshell=("system", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell features.environment features.pools", "comm tornado"),
     debugger=("", "debugpy _pydevd_bundle IPython"), magics=("features.snapshot pods.magics", "IPython"), gui=("system", "IPython"),
@@ -24,6 +24,11 @@ rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.
         "environments.install": ("environments.kernelspecs environments.lending environments.make environments.pythons", "fastcore"),
         "environments.provisioner": ("environments.kernelspecs", "jupyter_client traitlets"), "environments.server": ("", "jupyter_client"),
         "environments.launch": ("__init__ environments.lending environments.make environments.pythons", ""),
+        "environments.engine": ("", ""), "environments.named": ("", ""),
+        "environments.container": ("environments.engine", "jupyter_client traitlets"),
+        "environments.images": (" ".join(f"environments.{o}" for o in "boot container engine kernelspecs lending named pythons".split()), ""),
+        "environments.virtual": (" ".join(f"environments.{o}" for o in "engine kernelspecs lending make named pythons".split()), ""),
+        "environments.commands": (" ".join(f"environments.{o}" for o in "engine images install kernelspecs make named virtual".split()), "fastcore"),
         "features": ("", ""), "features.waiting": ("", ""), "features.pools": ("", "cloudpickle"), "features.snapshot": ("", "IPython cloudpickle"),
         "features.terminal": ("features.waiting", "IPython ptyprocess"), "features.environment": ("environments.make", "IPython")})
 
@@ -103,7 +108,7 @@ def test_only_channels_uses_zmq(): assert {m for m in trees if "zmq" in librarie
 
 def test_only_environments_use_jupyter():
     assert {m for m in trees if libraries(trees[m]) & {"jupyter_client", "jupyter_core"}} == \
-        {"environments.kernelspecs", "environments.provisioner", "environments.server"}
+        {"environments.container", "environments.kernelspecs", "environments.provisioner", "environments.server"}
 
 def test_bridge_has_no_threads_and_no_sockets(): assert not libraries(trees["bridge"]) & {"threading", "_thread", "socket", "zmq", "concurrent"}
 
@@ -180,10 +185,12 @@ def test_no_branch_for_a_python_that_is_not_supported():
         "pods.start", "pods.client.command"}  # a pod's interpreter may be any from 3.8 on
 
 def test_only_the_fields_of_small_classes_are_typed_on_the_left():
-    assert where(lambda o: isinstance(o, ast.AnnAssign)) == {"environments.kernelspecs.Kernel", "environments.pythons.Python", "environments.install.Plan"}
+    assert where(lambda o: isinstance(o, ast.AnnAssign)) == {"environments.kernelspecs.Kernel", "environments.pythons.Python", "environments.install.Plan",
+        "environments.named.Environment"}
 
 def test_print_is_for_the_command_line_and_for_magics():
     skip = "__main__", "environments.install", "environments.launch", "magics", "features.environment", "features.snapshot", "features.terminal", "pods.magics", "pods.pool"
+    skip += tuple(f"environments.{o}" for o in ("commands", "engine", "images", "virtual"))
     assert where(calls("print"), skip=skip) <= {"output.Output.say", "pods.client.say"}
 
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])

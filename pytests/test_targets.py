@@ -16,7 +16,7 @@ def tool():
     loader.exec_module(module)
     return module
 
-names = "smoke quick all libs e2e matrix".split()
+names = "smoke quick all libs e2e containers matrix".split()
 
 def test_all_targets_are_here(tool): assert [*tool.targets] == names
 

@@ -68,15 +68,17 @@ def check_name(name):
     if not re.fullmatch(r"[A-Za-z0-9._-]+", name) or not name.strip("."):
         sys.exit(f"ipymini: {name!r} cannot name a kernel: letters, digits and . _ - can")
 
-def may_replace(kernel, elsewhere):
-    "Ask, or end, if the name of `kernel` is another's: in its folder, or with `elsewhere` in any that this Jupyter looks into."
+def may_replace(kernel, elsewhere, choices="Choose another with --name, or replace it with --force"):
+    """Ask, or end, if the name of `kernel` is another's: in its folder, or with `elsewhere` in any that this Jupyter looks into.
+
+    `choices`: what the command has for this."""
     found = kernel.folder if (kernel.folder/"kernel.json").exists() else None
     if elsewhere and not found: found = kernelspecs.all_specs().get(kernel.name)
     if not found or kernelspecs.is_same(kernelspecs.ours(kernel.name, Path(found)), kernel): return
     spec = kernelspecs.read(found)
     whose = f"The name {kernel.name!r} is that of the kernel {spec['display_name']!r} in {found}, which runs {' '.join(spec['argv'][:1])}"
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        sys.exit(f"ipymini: {whose}. Choose another with --name, or replace it with --force; uninstall brings it back.")
+        sys.exit(f"ipymini: {whose}. {choices}; uninstall brings it back.")
     if input(f"{whose}.\nReplace it, until `ipymini uninstall {kernel.name}` brings it back? [y/N] ").strip().lower() not in ("y", "yes"):
         sys.exit("ipymini: nothing was installed")
 
@@ -149,6 +151,7 @@ def kernels():
 
 def version_of(kernel):
     "The version of the interpreter of `kernel`, or - where uv chooses it or it is gone."
+    if kernel.kind == "container": return kernelspecs.read(kernel.folder)["metadata"]["ipymini"]["python"]
     if kernel.kind not in ("own", "lent") or kernel.missing: return "-"
     try: return inspect_python(kernel.target).version
     except NoEnvironment: return "-"

@@ -15,7 +15,7 @@ kinds = {"--project": "project", "--script": "script", "--notebook": "notebook"}
 
 @dataclass(frozen=True)
 class Kernel:
-    "One kernelspec of ours. `kind`: own, lent, project, script, notebook; `target`: the interpreter, folder or file that it is for."
+    "One kernelspec of ours. `kind`: own, lent, project, script, notebook, container; `target`: the interpreter, folder or file that it is for."
     name: str
     folder: Path
     kind: str
@@ -48,6 +48,8 @@ def ours(name, folder):
     if any(word.endswith("start.py") for word in argv) and boot_of(folder): return Kernel(name, folder, "lent", argv[0])
     if "ipymini" not in argv: return None
     rest = argv[argv.index("ipymini")+1:]
+    about = read(folder).get("metadata", {}).get("ipymini", {})
+    if "kernel_provisioner" in read(folder).get("metadata", {}): return Kernel(name, folder, "container", about.get("environment", ""))
     if rest[:1] != ["run"]: return Kernel(name, folder, "own", argv[0] if argv[0] != "python" else sys.executable)
     flag = next(o for o in rest if o in kinds)
     return Kernel(name, folder, kinds[flag], "" if flag == "--notebook" else rest[rest.index(flag)+1])

@@ -17,10 +17,11 @@ from .pythons import oldest
 
 kept_back = {"jupyter-client"}  # only commands and servers need it
 
-def prepare(python, say):
-    """What `boot.start` takes to run a kernel in `python`, as a dict, once that has been tried. `say` is told of what is fetched.
+def prepare(python, say, try_out=None):
+    """What `boot.lend` takes to run a kernel in `python`, as a dict, once that has been tried. `say` is told of what is fetched.
 
-    Raises: NoEnvironment"""
+    `try_out`: a function like `try_out_here`, for a Python that does not run here but in a container. Raises: NoEnvironment"""
+    try_out = try_out or try_out_here
     if python.number < oldest:
         raise NoEnvironment(f"Python {python.version} is too old for a kernel, which needs 3.11; its functions can be called from one: see pods")
     packages = lendable(python)
@@ -59,18 +60,20 @@ from ipymini.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
 
-def start_code(lent, command):
-    "The text of a start.py; `command` makes it anew, which it says where ipymini has moved."
+check = "from ipymini.spare import check\ncheck()\n"
+
+def start_code(lent, command, boot=boot.__file__):
+    "The text of a start.py; `command` makes it anew, which it says where ipymini has moved. `boot`: where boot.py is found."
     head = '"Starts a kernel in an environment where ipymini is not installed; written by the command below."\n'
-    return head + lending_code(lent, command) + start
+    return head + lending_code(lent, command, boot) + start
 
-def lending_code(lent, command=""):
+def lending_code(lent, command="", boot=boot.__file__):
     "Code that lends what `lent` says."
-    return prelude.format(command=command, boot=boot.__file__, lent=pformat(lent, width=140))
+    return prelude.format(command=command, boot=boot, lent=pformat(lent, width=140))
 
-def try_out(python, lent):
+def try_out_here(python, lent):
     "Import in `python` what a kernel needs, which compiles it as well; the last line of the error, or nothing."
-    code = lending_code(lent) + "from ipymini.spare import check\ncheck()\n"
+    code = lending_code(lent) + check
     call = [python.executable, "-P", "-Xfrozen_modules=off", "-c", code]
     out = subprocess.run(call, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return (out.stderr.strip() or f"exit status {out.returncode}").splitlines()[-1] if out.returncode else ""
