@@ -43,7 +43,8 @@ class IPythonKernel:
         self.parent,self.config,self.log = self.shell.parent,self.shell.config,self.shell.parent.log  # finders of the notebook's path
         self.session,self.iopub_socket = Session(k),k.iopub  # ipywidgets' Output
         self.shell_handlers,self.control_handlers = dict(k.on_the_shell),dict(k.on_the_control)  # for jupyter_ui_poll to change, not called
-        self.__dict__.update({name: k.kernel_info(None, None)[name] for name in ("implementation", "banner", "language_info")})  # %notebook
+        told = "implementation", "implementation_version", "banner", "language_info", "help_links"
+        self.__dict__.update({name: k.kernel_info(None, None)[name] for name in told})  # %notebook
 
     def __init_subclass__(cls): raise ImportError("this is ipymini's stand-in for ipykernel: run a kernel of your own in a process of its own")
 
@@ -51,6 +52,9 @@ class IPythonKernel:
     instance    = classmethod(lambda cls, *args, **kw: cls.made)
     comm_manager    = property(lambda self: manager())  # pyviz_comms, jupysql
     execution_count = property(lambda self: self.shell.execution_count)
+    user_ns         = property(lambda self: self.shell.user_ns)
+    user_module     = property(lambda self: self.shell.user_module)
+    profile_dir     = property(lambda self: self.shell.profile_dir)
     _parent_ident   = property(lambda self: dict.fromkeys(("shell", "control"), getattr(parent.get(), "ids", [])))  # jupyter_ui_poll
     _parent_header  = property(lambda self: self.get_parent())  # ipywidgets 7
     sub             = property(lambda self: self.k.subs.get(self.get_parent().get("header", {}).get("subshell_id"), self.k.main))

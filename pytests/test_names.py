@@ -38,6 +38,10 @@ def test_the_shells_parent_header_is_the_whole_message(kc):
     r = kc.run("p = get_ipython().parent_header; p['header']['msg_id'], p['content']['code'][:3]")
     assert r.result == repr((r.id, "p ="))
 
+def test_the_kernel_has_the_shells_namespace_and_says_what_it_is(kc):
+    assert kc.run("k = get_ipython().kernel; k.user_ns is globals(), k.user_module is __import__('__main__'), k.profile_dir is get_ipython().profile_dir").result == "(True, True, True)"
+    assert kc.run("k.implementation, k.implementation_version == __import__('ipymini').__version__, len(k.help_links)").result == "('ipymini', True, 2)"
+
 def test_autoawait_names_asyncio(kc): assert "asyncio" in kc.run("%autoawait").stdout and "function" not in kc.run("%autoawait").stdout
 
 def test_the_class_of_comms_has_a_comm_id(kc):

@@ -20,6 +20,24 @@ Each test states what a user of ipykernel sees, and runs on both kernels; ipymin
 | library | version | what was seen | ipymini | ipykernel |
 |---|---|---|---|---|
 """
+tail = """
+## Names of ipykernel
+
+Compared with what ipykernel 7.4 documents. `get_ipython()` has all public names of ipykernel's shell but two that nothing uses, `readline_use` and `payloadpage_page`.
+`import ipykernel` works whether or not it is installed. These have stand-ins: `ipykernel`, `.comm`, `.comm.comm`, `.compiler`, `.connect`, `.iostream`, `.ipkernel`,
+`.kernelapp`, `.kernelbase` and `.zmqshell`; other modules come from an installed ipykernel, and are missing without one. What is left out, and why:
+
+| left out | why |
+|---|---|
+| subclasses of `Kernel` and `IPythonKernel`, `do_execute`, `do_apply`, `do_clear` | a kernel of one's own runs in a process of its own, and needs ipykernel itself |
+| `execute_request` and its like, `msg_types`, `dispatch_shell`, `pre_handler_hook`, `should_handle` | how ipykernel handles messages; nothing is handled that way here |
+| `shell_stream`, `control_stream`, `stdin_socket`, `iopub_thread`, `control_thread`, `shell_channel_thread` | each socket belongs to one thread here; `session.send(kernel.iopub_socket, ...)` publishes |
+| `eventloop`, `enter_eventloop`, `ipykernel.eventloops` | `%gui` runs toolkits beside the loop; use `get_ipython().enable_gui` |
+| `embed_kernel`, `ipykernel.inprocess` | this kernel owns its process: signals, file descriptors, the end |
+| `ipykernel.kernelspec`, `ipykernel install` | `ipymini install` |
+| `write_connection_file` | `jupyter_client.write_connection_file` |
+| `ipykernel.pylab`, `ipykernel.gui` | old names of what `matplotlib_inline` and `%gui` do |
+"""
 ask_versions = """
 import importlib.metadata, json, platform
 found = {o.name: o.version for o in importlib.metadata.distributions()}
@@ -39,7 +57,7 @@ def main():
     versions = versions_in(venvs/"libs/bin/python")
     rows = [row(library, found[library], versions) for library in sorted(found)]
     page = root/"docs/libraries.md"
-    page.write_text(head.format(date=date.today(), **versions) + "".join(rows))
+    page.write_text(head.format(date=date.today(), **versions) + "".join(rows) + tail)
     sys.exit(status)
 
 def libraries():
