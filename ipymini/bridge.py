@@ -50,7 +50,11 @@ class Bridge:
         self.app.init_gui_pylab()
         self.app.init_extensions()
         self.ip.booted = True
-        self.app.init_code()
+
+    async def startup(self):
+        "Run startup files, `exec_lines` and the like"
+        try: self.app.init_code()
+        except KeyboardInterrupt: self.ip.showtraceback()  # between two of them
 
     def stand_in(self):
         "Refuse to run code, the user's startup files included"

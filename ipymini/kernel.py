@@ -16,8 +16,8 @@ from .wire import BadConnection, Msg, Wire, iso, parent, ports, read_connection,
 grace = .2      # seconds that a cell has to end before the kernel ends without it
 piece = 2**18   # characters in one stream message
 caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
-# modules in which a KeyboardInterrupt of a cell could be swallowed, or leave a lock locked: it waits till they are left; between cells it would hit a later one
-delicate = "ipymini.", "json", "hmac", "importlib._bootstrap", "logging", "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell"
+repeat = getattr(signal, "SIGURG", None) or signal.SIGBREAK  # has the main thread look again at an interrupt that was put off; nobody else sends it
+nudges = .002, .02, .2  # seconds after an interrupt when the main thread is called out of a call that it may have begun just then
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
 
 class Kernel:
@@ -42,7 +42,8 @@ class Kernel:
         self.subs,self.gone,self.main,self.side,self.bridge,self.loaded = {},[],None,None,None,threading.Event()
         self.early,self.hit,self.lock = [],(0, None),threading.Lock()
         self.overdue = False  # True once the next SIGINT has the main thread finish
-        self.delays,self.echo = 0,False  # how often in a row an interrupt was put off; True if the next SIGINT is but its repetition
+        self.repeating = False  # True while an interrupt of the main thread is put off
+        self.hit_early = None  # the cell that was the first to have arrived when an interrupt came, before `open`
         self.status,self.delay,self.stopping,self.finishing,self.ending = None,0,False,threading.Event(),threading.Lock()
         sockets = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports if cfg["transport"] == "ipc"]  # a cell may change the cwd
         self.files = [self.file, *sockets] if self.made else sockets
@@ -50,7 +51,7 @@ class Kernel:
         self.signals = socketpair()
         for s in self.signals: s.setblocking(False)
         self.control.watch(self.signals[0].fileno(), self.on_signals)
-        if hasattr(os, "register_at_fork"): system.part_at_fork(caught, self.on_signal)
+        if hasattr(os, "register_at_fork"): system.part_at_fork([*caught, repeat], self.on_signal)
 
     # -- in
 
@@ -279,6 +280,7 @@ class Kernel:
         sys.setswitchinterval(switch)
         sys.unraisablehook = self.on_unraisable
         self.catch_signals()
+        signal.signal(repeat, self.on_signal)
         self.watch_launcher()
         for ch in (*self.channels, self.hb): ch.start()
         self.publish("status", dict(execution_state="starting"))
@@ -315,6 +317,7 @@ class Kernel:
         from .subshell import Subshell, let_loops_nest
         let_loops_nest()
         self.main = Subshell(self.serve_shell)
+        self.main.tid = threading.get_ident()  # startup files run before its loop does
         from . import compat
         from .bridge import Bridge
         from .output import Output
@@ -323,6 +326,7 @@ class Kernel:
         sys.argv[:] = [""]  # as at Python's prompt: our options are none of an `argparse` in a cell
         compat.install(self)
         self.bridge.boot()
+        now(self.main.drive(self.bridge.startup()))
         gc.freeze()
         gc.enable()
         self.loaded.set()
@@ -330,27 +334,34 @@ class Kernel:
 
     def open(self):
         # on the shell thread
+        self.main.doom(self.hit_early)
         self.subs[None] = self.main
         for msg in self.early: self.on_shell(msg)
 
     def on_signal(self, num, frame):
         # on the main thread, wherever user code or we happen to be
+        if num == repeat and not self.repeating: return  # it was to end a call that blocks, no more
+        self.repeating = False
+        if num not in (signal.SIGINT, repeat): return self.on_end(num)
+        if None not in self.subs: self.hit_early = next((o for o in self.early if o.type == "execute_request"), None)
+        if not self.main: return self.land()
+        if self.overdue: return self.finish_here(frame)
+        if self.stopping: self.main.put_off = sys.maxsize
+        if system.forking() or self.main.must_wait(frame): return self.later(.001, self.again)
+        self.land()
+        try: self.main.interrupt(frame)
+        except KeyboardInterrupt as e:
+            e.__traceback__ = None  # the user's traceback ends where the interrupt hit, not here
+            raise
+
+    def land(self):
+        "Let an interrupt_request be answered"
         try: self.landed.release()  # a bare lock: all else of `threading` could be interrupted by the next signal, and block it
         except RuntimeError: pass
-        if num != signal.SIGINT: return self.on_end(num)
-        if not self.main or not self.main.tid: return
-        if self.overdue: return self.finish_here(frame)
-        self.delays = self.delays+1 if is_delicate(self.main, frame) else 0
-        if 0 < self.delays < 50 and not self.stopping: self.control.fence(self.again)
-        else:
-            try: self.main.interrupt(frame)
-            except KeyboardInterrupt as e:
-                e.__traceback__ = None  # the user's traceback ends where the interrupt hit, not here
-                raise
 
     def finish_here(self, frame):
         "Finish, unless this thread does already, or is where a lock of ours may be held: the next signal comes soon"
-        if not self.ending.locked() and not is_delicate(self.main, frame): self.finish()
+        if not self.ending.locked() and not self.main.delicate(frame): self.finish()
 
     def on_end(self, num):
         "Have the control thread, which may have lost the wakeup fd to trio, end the kernel; the cell does not go on till that interrupts it"
@@ -365,20 +376,25 @@ class Kernel:
     def later(self, seconds, f, *args): self.aside().tell(lambda: self.side.loop.call_later(seconds, f, *args))
 
     def again(self):
-        # on the control or the side thread: by the time that it runs, the main thread has moved on
-        self.echo = True
-        system.interrupt_main()
+        "Have the main thread's signal handler look again at an interrupt"
+        self.repeating = True
+        system.signal_main(repeat)
+
+    def nudge(self):
+        "Call the main thread out of a call that blocks; if that is for a child begun since the interrupt, which was put off, it is for the child, too"
+        if self.repeating: system.signal_all(system.children(), signal.SIGINT)
+        system.signal_main(repeat)
 
     def on_signals(self):
         # on the control thread
         for num in set(self.signals[0].recv(64)):
-            if num == signal.SIGINT: self.echo or self.interrupted()
-            elif num not in caught: self.main.tell(self.main.loop._handle_signal, num)  # which the loop would have read, had we left it the fd
-            else: self.end(128+num)
-        self.echo = False
+            if num == signal.SIGINT: self.interrupted()
+            elif num in caught: self.end(128+num)
+            elif num != repeat: self.main.tell(self.main.loop._handle_signal, num)  # which the loop would have read, had we left it the fd
 
     def interrupted(self):
         "Interrupt all but the main thread, which its signal handler does; the second time within 3 s tell where the cell is stuck"
+        for seconds in nudges if self.main else (): self.later(seconds, self.nudge)
         for sub in (*self.subs.values(), *self.gone):
             if sub is not self.main: self.reach(sub)
         self.stdin.answer(lambda q: not self.main or q.tid != self.main.tid, KeyboardInterrupt())
@@ -390,10 +406,10 @@ class Kernel:
         with self.lock:
             if "ended" not in msg.state: self.iopub.text("stderr", msg, text)
 
-    def reach(self, sub, tries=50):
+    def reach(self, sub):
         "Interrupt `sub`, once it has left delicate code"
         frame = sys._current_frames().get(sub.tid)
-        if tries and is_delicate(sub, frame) or not sub.interrupt(frame): self.later(.001, self.reach, sub, max(0, tries-1))
+        if frame and (sub.must_wait(frame) or not sub.interrupt(frame)): self.later(.001, self.reach, sub)
 
     def stop(self):
         # on the control thread
@@ -405,7 +421,7 @@ class Kernel:
         system.signal_all(system.children(), signal.SIGTERM)
         if self.main:
             self.main.stop()
-            if self.main.msg: system.interrupt_main()
+            if self.main.msg: system.signal_main()
         if self.finishing.wait(grace): return
         if self.loaded.is_set() and self.finish_there(): return
         self.finish()
@@ -414,7 +430,7 @@ class Kernel:
         "Have the main thread finish on top of what it runs, which swallowed the interrupt; False if it does not come to handle signals"
         self.overdue = True
         for _ in range(10):
-            system.interrupt_main()
+            system.signal_main()
             if self.finishing.wait(grace/20): return True
         return False
 
@@ -445,8 +461,6 @@ class Aborted(RuntimeError): "A cell that was not run because one before it fail
 class UnknownSubshellError(LookupError):
     "A request for a subshell that is not there, by its id; in ipykernel's words, which tests of clients read"
     def __str__(self): return f"Unknown subshell_id {self.args[0]!r}"
-
-def is_delicate(sub, frame): return bool(sub.task and frame) and frame.f_globals.get("__name__", "").startswith(delicate)
 
 def now(coro):
     "Run `coro`, which waits for nothing, to its end"

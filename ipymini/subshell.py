@@ -2,13 +2,32 @@
 
 Imports nothing of ours but the clock: it is handed `serve`, the coroutine function that handles one message. Read `run` for the life of a queue, `user` and
 `drive` for user code, then `interrupt`. User code runs below the frame of `drive`, and only there: who interrupts looks for that frame instead of trusting
-a flag."""
+a flag.
+
+What an interrupt does depends on where the subshell's thread is, which its frame tells:
+
+| state | told by | an interrupt |
+|---|---|---|
+| idle | no message, none queued | does nothing |
+| loading, no startup file runs | not open yet | hits the first cell that has arrived when it begins |
+| a startup file runs | below `drive` | is raised there, and hits the first cell that has arrived |
+| between cells | user code has ended or none runs | hits the next cell that has arrived when it begins |
+| busy, before user code | not below `drive` yet | hits this cell when it begins |
+| in user code | below `drive` | is raised there |
+| awaiting | the cell's task waits | wakes the task and is thrown at the await |
+| in a callback of the user's | below the loop's `Handle._run` | is raised there, if no cell awaits, or one has been hit already |
+| in our code, called by user code | below `drive`, in `ipymini.*` | comes again a millisecond later |
+| in delicate code | below `drive`, in one of `delicate`, or entering a `with` | comes again a millisecond later, `patience` times at most |
+| in `drive` itself | its own frame | comes again a millisecond later |
+
+A signal that comes just before a call that blocks would be handled when that returns: the control thread breaks into the call a little later."""
 import os, sys, threading
 from collections import deque
 from contextvars import Context, copy_context
 from functools import wraps
 from importlib import import_module
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
+from opcode import opmap
 from types import ModuleType, coroutine
 
 from .system import clock
@@ -31,11 +50,16 @@ class Subshell:
         self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds
         self.loop.set_exception_handler(uncaught)
         self.loop.time = clock.monotonic  # whatever a cell puts into `time`
-        self.msg,self.runner,self.task,self.tid = None,None,None,None
+        self.msg,self.runner,self.tid = None,None,None
+        self.running = False  # True while the code of a cell runs
+        self.task = None  # the Task of the cell that runs, once it has come to its first await
         self.aborting,self.closing,self.asked,self.hits,self.since = False,False,0,0,0
+        self.put_off = 0  # how often in a row an interrupt was put off
         self.lock = threading.Lock()
         self.taking = threading.Lock()  # for who takes messages out of the queue: this subshell, or `Overtaking`, which moves several in one step
-        self.doomed,self.ended = None,None  # the cell that an interrupt hit before it began; the last cell whose code has ended
+        self.doomed = None  # the cell that `verdict` is thrown into as soon as its code begins or goes on
+        self.verdict = None
+        self.ended = None  # the last cell whose code has ended
 
     def start(self):
         "Run on a thread of its own"
@@ -81,7 +105,7 @@ class Subshell:
 
     def look(self):
         "Something has come: run it, or serve comm messages beside a cell that awaits, which may wait for just them"
-        if self.task: self.comms(self.loop.create_task)
+        if self.running: self.comms(self.loop.create_task)
         elif not self.runner or self.runner.done(): self.runner = self.begin(self.run())
 
     def begin(self, coro, context=None):
@@ -118,14 +142,14 @@ class Subshell:
         async def cell():  # hands KeyboardInterrupt and its like past asyncio, which would leave its loop for them
             try: return await self.drive(coro, True),None
             except BaseException as e: return None,e
-        self.asked,self.hits,self.task = 0,0,True
+        self.asked,self.hits,self.running = 0,0,True
         try:
             self.task = self.begin(cell(), self.context)
-            if self.msg is self.doomed: self.cancel()  # it awaits already
+            if self.msg is self.doomed: self.wake()  # it awaits already
             res,exc = await self.task
             if exc: raise exc
             return res
-        except asyncio.CancelledError: raise KeyboardInterrupt from None  # it cancelled itself
+        except asyncio.CancelledError: raise KeyboardInterrupt from None  # an `Interrupted`, or it cancelled itself
         finally:
             try: self.leave()
             except KeyboardInterrupt:  # `interrupt` injected it when the code was ending
@@ -135,67 +159,131 @@ class Subshell:
 
     def leave(self):
         "From now on `interrupt` leaves this thread alone; what it has injected is raised here at the latest, as Python looks for it after each call"
-        with self.lock: self.task,self.ended = None,self.msg
+        with self.lock:
+            self.task,self.running = None,False
+            self.ended = self.msg
 
     @coroutine
     def drive(self, coro, cell=False):
-        "Run `coro`; the cancellation that `interrupt` asks for reaches it as KeyboardInterrupt"
+        "Run `coro`; what an interrupt or a signal handler has for a cell that begins or awaits is thrown into it"
         exc,pid = None,os.getpid()
         while True:
-            if cell and self.msg is self.doomed: self.doomed,exc = None,KeyboardInterrupt()
+            if cell and self.msg is self.doomed: exc,self.doomed = self.verdict,None
             try: fut = coro.throw(exc) if exc else coro.send(None)
-            except StopIteration as e: return e.value
+            except StopIteration as e:
+                if cell: self.ended = self.msg
+                return e.value
             finally:
                 if os.getpid() != pid: leave_child()
             try: exc = yield fut
             except asyncio.CancelledError as e:
-                exc = KeyboardInterrupt() if self.uncancel() else e
+                exc = e
+                self.uncancel()
                 if self.hits >= insistence:
                     abandoned.append(coro)  # it swallows what ends others, and would swallow the close of its end, on whatever thread that came
                     raise exc from None
             except BaseException as e: exc = e
 
     def uncancel(self):
-        "True if it was `interrupt` that cancelled the task"
-        asked,self.asked = self.asked,0
-        for _ in range(asked): self.task.uncancel()
-        return asked
+        "Take back the cancellations of `wake`, so that time-outs and task groups of the cell do not count them"
+        for _ in range(self.asked): self.task.uncancel()
+        self.asked = 0
+
+    def must_wait(self, frame):
+        "True if an interrupt that comes while this thread is at `frame` has to come again, as the table says"
+        wait = self.delicate(frame) and (self.put_off < patience or frame.f_code is drive_code)
+        self.put_off = self.put_off+1 if wait else 0
+        return wait
+
+    def delicate(self, frame):
+        "True if `frame` is in code, called by the user's, that an interrupt could break or that could swallow it"
+        if not self.in_user_code(frame): return False
+        return frame.f_code is drive_code or frame.f_globals.get("__name__", "").startswith(delicate) or enters(frame)
+
+    def in_user_code(self, frame):
+        hit = self.doomed is not None and self.doomed is self.msg  # a callback holds up the cell that is to go on
+        return below(frame, drive_code) or stray(frame, hit or not self.awaits())
+
+    def awaits(self): return self.task is not None and not self.task.done()
 
     def interrupt(self, frame):
-        """Raise KeyboardInterrupt in the user code of this subshell, which is at `frame`: right here, when called by a signal handler on its thread
+        """Interrupt what this subshell's thread does at `frame`, as the table says, unless it `must_wait`
 
-        Between cells it hits the next one that is queued, else nothing. False if now is not the time: `frame` is left already, or starts a thread."""
-        if threading.get_ident() == self.tid: return self.hit(frame, True)
-        with self.lock: return self.hit(frame, False)
-
-    def hit(self, frame, mine):
-        waits = self.task and self.task is not True and not self.task.done()
-        inside = frame is None or frame.f_code is not drive_code  # `drive` itself is never hit: the cell would be lost
-        if inside and (below(frame, drive_code) or stray(frame, self.asked or not waits)):
-            if not mine and not inject(self.tid, frame): return False
-            self.hits += 1
-            if not mine: return True
-            if self.hits >= insistence: insist(frame)
-            raise KeyboardInterrupt
+        On that thread, in a signal handler, KeyboardInterrupt is raised right here. False if it has to come again, as the thread has moved on."""
+        mine = threading.get_ident() == self.tid
+        if self.in_user_code(frame): return self.raise_here(frame) if mine else self.raise_there(frame)
         self.hits += 1
-        if waits: self.cancel()
-        else: self.doomed = next((o for o in (self.msg, *self.q) if getattr(o, "type", "") == "execute_request" and o is not self.ended), None)
+        self.doom(self.next_cell())
+        return mine or not self.doomed or not below(sys._current_frames().get(self.tid), drive_code)
+
+    def raise_here(self, frame):
+        "Raise KeyboardInterrupt, in a signal handler on this subshell's thread"
+        self.has_hit(frame)
+        if self.hits >= insistence: insist(frame)
+        raise KeyboardInterrupt
+
+    def raise_there(self, frame):
+        "Raise KeyboardInterrupt in this subshell's thread, from another one; False if it is no longer at `frame`"
+        with self.lock:
+            if not inject(self.tid, frame): return False
+            self.has_hit(frame)
         return True
 
-    def cancel(self):
-        self.doomed,self.asked = None,self.asked+1
-        self.tell(self.task.cancel)
+    def has_hit(self, frame):
+        "Count an interrupt that is raised at `frame`; one of a callback leaves the cell, which it holds up, doomed"
+        self.hits += 1
+        if below(frame, drive_code): self.doomed = None
+
+    def next_cell(self):
+        "The cell that runs, or is about to, else the first that has arrived"
+        cells = (o for o in (self.msg, *self.q) if getattr(o, "type", "") == "execute_request")
+        return next((o for o in cells if o is not self.ended), None)
+
+    def doom(self, cell, exc=None):
+        "Have `exc`, or KeyboardInterrupt, thrown into `cell` when its code begins or goes on, and see that it does; `cell` may be None"
+        self.verdict = exc or Interrupted()
+        self.doomed = cell
+        if cell: self.tell(self.wake)
+
+    def wake(self):
+        "Let the cell that is doomed go on, if it awaits"
+        if self.msg is not self.doomed or not self.awaits(): return
+        self.asked += 1
+        self.task.cancel()
+
+class Interrupted(asyncio.CancelledError, KeyboardInterrupt):
+    "The KeyboardInterrupt of a cell that awaits: task groups, time-outs and `except CancelledError` clean up as they do for a cancellation"
+
+Interrupted.__name__ = Interrupted.__qualname__ = "KeyboardInterrupt"  # as which it is shown
+Interrupted.__module__ = "builtins"
 
 abandoned = []  # coroutines that nobody waits for any more
 drive_code,call_code,start_code = Subshell.drive.__code__,asyncio.Handle._run.__code__,threading.Thread.start.__code__
 here = threading.local()  # sub: the subshell whose thread this is
 eager = dict(eager_start=True) if sys.version_info >= (3, 12) else {}
 insistence = 3  # interrupts of one cell, from which on it does not help to swallow them
+patience = 200  # how often in a row an interrupt is put off: delicate code may block
+# modules in which a KeyboardInterrupt of a cell could be swallowed, or leave a lock locked; between cells it would hit a later one
+delicate = ("ipymini.", "json", "hmac", "importlib._bootstrap", "logging",
+    "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell", "IPython.core.history")
+enter_ops = [opmap[name] for name in ("BEFORE_WITH", "LOAD_SPECIAL") if name in opmap]  # Python 3.11 to 3.13; 3.14
 
 def below(frame, code):
     "True if `frame` was called, however far up, by a frame of `code`"
     while frame and frame.f_code is not code: frame = frame.f_back
     return frame is not None
+
+def enters(frame):
+    """True if `frame`, or the one that called it, enters a `with`, or it is an `__enter__` or `__exit__` itself
+
+    There a lock may be taken, and its block not begun: nobody would give it back. From Python 3.14 on that is so behind every `__enter__`."""
+    if frame.f_code.co_name in ("__enter__", "__exit__"): return True
+    return any(at_enter(f) for f in (frame, frame.f_back) if f)
+
+def at_enter(frame):
+    "True if the instruction that `frame` is at calls the `__enter__` of a `with`"
+    code,at = frame.f_code.co_code,frame.f_lasti
+    return code[at] in enter_ops or code[at] == opmap["CALL"] and code[at-2] in enter_ops
 
 def inject(tid, frame):
     "Raise KeyboardInterrupt in the thread `tid`, which is at `frame`; False if it has moved on, or starts a thread: Python 3.11 would raise it there"

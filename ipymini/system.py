@@ -59,17 +59,17 @@ def story(letter):
 
 def interrupt():
     "What Ctrl-C does: SIGINT for us and, if we lead a process group, for the children in it"
-    if os.name == "nt": return interrupt_main()
+    if os.name == "nt": return signal_main()
     me = os.getpid()
     if os.getpgrp() == me != 1: os.killpg(me, signal.SIGINT)
     else: os.kill(me, signal.SIGINT)  # process 1 of a container, too: killpg(1) is kill(-1), which is everyone but us
 
-def interrupt_main():
-    "Have the SIGINT handler run on the main thread, out of any system call"
-    if hasattr(signal, "pthread_kill"): signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+def signal_main(num=signal.SIGINT):
+    "Have the handler of `num` run on the main thread, out of any system call"
+    if hasattr(signal, "pthread_kill"): signal.pthread_kill(threading.main_thread().ident, num)
     else:
         import _thread
-        _thread.interrupt_main()
+        _thread.interrupt_main(num)
 
 def stacks():
     "Where each thread that runs user code is, as text"
@@ -194,12 +194,22 @@ def host_memory():
     names = dict(free="MemFree", active="Active", inactive="Inactive", buffers="Buffers", cached="Cached", shared="Shmem", slab="Slab")
     return dict(total=total, available=free, used=total-free, percent=round(100*(total-free)/total, 1), **{k: m.get(v, 0) for k,v in names.items()})
 
+fork = threading.local()  # mask: the signals that this thread had blocked when it began the fork that goes on, else None
+
+def forking():
+    "True if this thread forks: what it runs just now, hooks and warnings, must not be left by an exception"
+    return getattr(fork, "mask", None) is not None
+
 def part_at_fork(nums, handler):
     """Leave a forked child the signals `nums`: through `handler` and the wakeup fd, which it shares with us, they would hit us in its place
 
     multiprocessing ends the workers of a pool by SIGTERM, often before they have run at all; so signals wait until the child is on its own."""
-    def hold(): signal.pthread_sigmask(signal.SIG_BLOCK, nums)
-    def release(): signal.pthread_sigmask(signal.SIG_UNBLOCK, nums)
+    def hold():
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, nums)
+        if not forking(): fork.mask = mask  # else the fork before this one failed half-way
+    def release():
+        signal.pthread_sigmask(signal.SIG_SETMASK, fork.mask)
+        fork.mask = None
     def part():
         signal.set_wakeup_fd(-1)
         for n in nums:

@@ -1,0 +1,59 @@
+"What an interrupt does in the states that the table in the docstring of `ipymini.subshell` lists, where test_interrupt.py does not show it"
+import os, pytest, subprocess, sys
+from helpers import root, until
+
+hows = pytest.mark.parametrize("how", ["signal", "message"])
+
+def begun(kc, code):
+    "Run `code` until it has printed; its id"
+    id = kc.cell(code)
+    kc.wait(id, until=lambda r: "on" in r.stdout)
+    return id
+
+@hows
+def test_an_interrupt_while_a_startup_file_runs_ends_it_and_the_cell_that_has_arrived(own, how, tmp_path):
+    startup = tmp_path/"profile_default/startup"
+    startup.mkdir(parents=True)
+    (startup/"00-slow.py").write_text(f"import time\nopen({str(tmp_path/'began')!r}, 'w').close()\ntime.sleep(60)\n")
+    kc = own(env=dict(IPYTHONDIR=str(tmp_path)))
+    id = kc.cell("print('ran')")
+    until((tmp_path/"began").exists, "the startup file")
+    kc.request("kernel_info_request")  # so the cell has arrived
+    kc.interrupt(how)
+    r = kc.wait(id, timeout=10)
+    assert (r.content["ename"], r.stdout) == ("KeyboardInterrupt", "")
+    assert kc.run("1").result == "1"
+
+@hows
+@pytest.mark.parametrize("code", ["async with asyncio.TaskGroup() as g: g.create_task(tick())", "await asyncio.gather(tick())"])
+def test_an_interrupt_of_a_cell_that_awaits_ends_the_tasks_that_it_waits_for(kc, how, code):
+    kc.run("import asyncio\nasync def tick():\n    print('on')\n    try: await asyncio.sleep(60)\n    finally: ended.append(1)\nended = []")
+    id = begun(kc, code)
+    kc.interrupt(how)
+    assert kc.wait(id).content["ename"] == "KeyboardInterrupt"
+    assert kc.run("len(ended)").result == "1"
+
+@hows
+def test_an_interrupt_runs_except_CancelledError(kc, how):
+    id = begun(kc, "import asyncio\nasync def work():\n    print('on')\n    try: await asyncio.sleep(60)\n    except asyncio.CancelledError: print('cleaned up'); raise\nawait work()")
+    kc.interrupt(how)
+    r = kc.wait(id)
+    assert (r.content["ename"], r.stdout) == ("KeyboardInterrupt", "on\ncleaned up\n")
+
+def test_code_that_holds_no_interrupt_in_its_with_gives_the_lock_back(kc):
+    "A signal that comes when the lock is taken and its block has not begun: C code that takes it sends it"
+    code = "import functools, signal\nclass Lock:\n    __enter__ = staticmethod(functools.partial(signal.raise_signal, signal.SIGINT))\n"
+    code += "    def __exit__(self, *args): print('given back')\nwith Lock():\n    while True: pass"
+    r = kc.run(code)
+    assert (r.content["ename"], r.stdout) == ("KeyboardInterrupt", "given back\n")
+
+def test_a_fork_leaves_the_signals_blocked_that_the_cell_has_blocked(kc):
+    code = "import os, signal\nold = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\nif not os.fork(): os._exit(signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ()))"
+    code += "\nchild = os.waitstatus_to_exitcode(os.wait()[1])\nhere = signal.SIGTERM in signal.pthread_sigmask(signal.SIG_SETMASK, old)\nchild,here"
+    assert kc.run(code).result == "(0, True)"
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a process 1 is made by root on Linux")
+def test_an_interrupt_request_reaches_process_1_of_a_container():
+    code = "from ipymini import system\nimport os, signal\nos.setsid()\ntry: system.interrupt(); signal.pause()\nexcept KeyboardInterrupt: print(os.getpid(), 'interrupted')"
+    r = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", code], capture_output=True, text=True, timeout=20, cwd=root)
+    assert r.stdout == "1 interrupted\n", r.stderr
