@@ -36,9 +36,9 @@ rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.
 pods = {"":"", "segments":"", "wire":"segments", "values":"", "names":"", "source":"names", "watch":"", "ipython":"", "cells":"ipython", "start":"",
     "child":"cells names source values watch wire", "figures":"cells child", "errors":"", "marks":"", "show":"",
     "link":"errors show values wire environments.boot environments.lending environments.pythons",
-    "client":"errors link marks values wire environments.make", "magics":"client", "pool":"client errors", "layout":"client errors environments.make",
+    "client":"errors link marks values wire environments.make", "magics":"client", "pool":"client cluster errors", "cluster":"client errors link show wire", "layout":"client errors environments.make",
     "offers":"client errors layout magics pool show"}
-pod_libraries = dict(ipython="IPython traitlets", cells="boot", magics="IPython", figures="matplotlib", start="_pod")
+pod_libraries = dict(cluster="distributed", ipython="IPython traitlets", cells="boot", magics="IPython", figures="matplotlib", start="_pod")
 rooms |= {f"pods{'.' if name else ''}{name}": (" ".join(f"pods.{o}" if o in pods else o for o in arrows.split()), pod_libraries.get(name, ""))
     for name,arrows in pods.items()}
 

@@ -56,6 +56,8 @@ class Link:
         self.last_call = time.monotonic()
         self.ended = None  # the PodError that says why, at the end
         self.reason = None  # why we ended it, if it was us
+        self.show = show  # what shows a display, and text: a relay sends them on instead
+        self.show_text = show_text
         self.heed_names = lambda names: None  # called with the names of functions when the pod's file was loaded
         self.context = contextvars.copy_context()  # of the last call: what comes between calls is shown in it
         self.start(argv, env, cwd)
@@ -110,9 +112,13 @@ class Link:
         if self.pid != os.getpid(): raise PodError("this pod belongs to the process that made it; make another one here")
         buffers = []
         body = pickle.dumps(request, 5, buffer_callback=buffers.append)
+        return self.pickled_call(body, [o.raw() for o in buffers])
+
+    def pickled_call(self, body, buffers):
+        "A Call of a request that has been pickled."
         self.context = contextvars.copy_context()
         self.last_call = time.monotonic()
-        return Call(next(self.numbers), body, [o.raw() for o in buffers])
+        return Call(next(self.numbers), body, buffers)
 
     def perform(self, call, timeout=None):
         "Have the call done; True if there was a KeyboardInterrupt meanwhile, which went to the pod."
@@ -328,7 +334,7 @@ class Link:
         content = pickle.loads(frame.body)
         if frame.kind == ASK: self.deliver(lambda: self.answer(frame.call, *content))
         elif content[0] == "names": self.heed_names(content[1])
-        else: self.deliver(lambda: show(*content))
+        else: self.deliver(lambda: self.show(*content))
         if frame.kind == SHOW: self.tell(ANSWER, frame.call)
 
     def take_reply(self, frame):
@@ -373,7 +379,7 @@ class Link:
         call = self.current()
         if call: call.written += len(text)
         def item():
-            show_text(name, text)
+            self.show_text(name, text)
             if call: call.shown += len(text)
         self.deliver(item)
 

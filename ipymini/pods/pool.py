@@ -10,8 +10,13 @@ from .errors import PodError
 tries = 2  # pods that a value is given to, if they die of it
 redraw = .1  # s between two states of a progress bar
 
-def pool(count, **kwargs):
-    "A `Pool` of so many pods, each made with the same arguments as `pod`."
+def pool(count=None, dask=None, **kwargs):
+    """A `Pool` of `count` pods, each made with the same arguments as `pod`.
+
+    `dask`: a client of dask.distributed; then one pod on each of its workers, or on the first `count` of them."""
+    if dask is not None:
+        from .cluster import cluster_cores
+        return Pool([Pod(core) for core in cluster_cores(dask, count, kwargs)])
     first = pod(**kwargs)  # makes the environment, if need be, before the others want it
     rest = in_threads([lambda: pod(**kwargs)] * (count - 1))
     return Pool([first, *rest])
