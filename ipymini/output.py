@@ -90,7 +90,7 @@ class Output:
             msg = vars(thread).pop(mark, None)
             parent.set(msg)
             context = getattr(thread, "_context", None)  # from Python 3.14 on `run` has one of its own
-            if context: context.run(parent.set, msg)
+            if context is not None: context.run(parent.set, msg)
             bootstrap(thread)
 
         cls.start,cls._bootstrap_inner = starting,bootstrapping
