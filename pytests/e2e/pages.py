@@ -115,12 +115,12 @@ class Book:
         "How often the page has been told that a request of this `type` is done"
         return sum(b'"msg_type":"status"' in o and f'"msg_type":"{type}"'.encode() in o and b'"idle"' in o for o in self.frames)
 
-    def see(self, cond, what):
+    def see(self, cond, what, timeout=20):
         "Wait for `cond()`, while the page goes on"
         def look():
             self.page.wait_for_timeout(20)
             return cond()
-        return until(look, what)
+        return until(look, what, timeout)
 
     def drawn(self):
         "Wait until the page has drawn what it has received"
