@@ -1,5 +1,5 @@
 "Calls into a pod: names, values, errors, handles, as a script sees them."
-import os, subprocess, sys, time
+import os, subprocess, sys, time, types
 import pytest
 from ipymini import PodError, pod
 
@@ -110,11 +110,12 @@ def test_system_exit_does_not_end_the_caller(p):
     with pytest.raises(PodError, match="SystemExit: 3"): p.sys.exit(3)
     assert p.abs(-1) == 1
 
-def test_an_argument_that_the_pod_cannot_read(p):
-    with pytest.raises((AttributeError, ModuleNotFoundError)): p.repr(Local())
+def test_an_argument_that_the_pod_cannot_read(p, monkeypatch):
+    module = types.ModuleType("only_here")
+    exec("class Local: pass", module.__dict__)
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    with pytest.raises(ModuleNotFoundError, match="only_here"): p.repr(module.Local())
     assert p.abs(-1) == 1
-
-class Local: pass
 
 def test_an_argument_that_cannot_be_pickled_fails_here(p):
     with pytest.raises(Exception, match="pickle"): p.repr(lambda: 0)
