@@ -16,7 +16,9 @@ def lend(packages, folders, bytecode=None):
     if old & core: old = set(packages)
     if old: sys.meta_path.insert(0, Lent(packages, old, folders))
     sys.meta_path.append(Lent(packages, packages, folders))
-    if bytecode: sys.path_hooks.insert(0, compiled_in(bytecode, folders))
+    if not bytecode: return
+    sys.path_hooks.insert(0, compiled_in(bytecode, folders))
+    sys.path_importer_cache.pop(os.path.dirname(__file__), None)  # without the hook it was searched for this file
 
 class Lent:
     "An import finder for the top-level names of the distributions `chosen`."

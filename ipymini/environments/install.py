@@ -74,9 +74,11 @@ def may_replace(kernel, elsewhere, choices="Choose another with --name, or repla
     `choices`: what the command has for this."""
     found = kernel.folder if (kernel.folder/"kernel.json").exists() else None
     if elsewhere and not found: found = kernelspecs.all_specs().get(kernel.name)
-    if not found or kernelspecs.is_same(kernelspecs.ours(kernel.name, Path(found)), kernel): return
+    other = kernelspecs.ours(kernel.name, Path(found)) if found else None
+    if not found or kernelspecs.is_same(other, kernel): return
     spec = kernelspecs.read(found)
-    whose = f"The name {kernel.name!r} is that of the kernel {spec['display_name']!r} in {found}, which runs {' '.join(spec['argv'][:1])}"
+    runs = other.target if other else " ".join(spec["argv"][:1])
+    whose = f"The name {kernel.name!r} is that of the kernel {spec['display_name']!r} in {found}, which runs {runs or 'notebooks'}"
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.exit(f"ipymini: {whose}. {choices}; uninstall brings it back.")
     if input(f"{whose}.\nReplace it, until `ipymini uninstall {kernel.name}` brings it back? [y/N] ").strip().lower() not in ("y", "yes"):
