@@ -221,6 +221,19 @@ def test_a_second_interrupt_tells_where_threads_are_stuck(kc, code):
     assert "most recent call last" in r.stderr
     assert "pbkdf2_hmac" in r.stderr
 
+def test_an_interrupt_long_after_another_tells_nothing(kc):
+    "as it is another's first; the kernel's clock is put forward by more than the 3 s between the two"
+    sub = kc.subshell()
+    id = begun(kc, "go = False; print('on')\nfor n in range(2):\n    try: time.sleep(60)\n    except KeyboardInterrupt: print('caught')\nwhile not go: time.sleep(.01)")
+    for n in (1, 2):
+        kc.interrupt("message")
+        kc.wait(id, until=lambda r: r.stdout.count("caught") == n)
+        kc.request("kernel_info_request", channel="control")  # by its answer the control thread has told what it has to tell
+        if n == 1: kc.run("import sys; clock = sys.modules['ipymini.kernel'].clock; real = clock.monotonic; clock.monotonic = lambda: real()+3.5", subshell=sub)
+    kc.run("clock.monotonic,go = real,True", subshell=sub)
+    kc.request("delete_subshell_request", dict(subshell_id=sub), channel="control")
+    assert "Still running" not in kc.wait(id).stderr
+
 def test_where_threads_are_stuck_is_told_once_a_cell(kc):
     id = begun(kc, "import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 3_000_000)")
     for _ in range(5):
