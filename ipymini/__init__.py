@@ -4,7 +4,7 @@ __version__ = "0.2.0"
 
 def __getattr__(name):
     "What pods offer, as `from ipymini import pod`, loaded when it is first asked for."
-    if name.startswith("_"): raise AttributeError(f"module 'ipymini' has no attribute {name!r}")
+    if name not in ("pod", "PodError", "pool", "load", "unload"): raise AttributeError(f"module 'ipymini' has no attribute {name!r}")
     from importlib import import_module
     return import_module("ipymini.pods.offers").offer(name)
 

@@ -7,11 +7,16 @@ from contextlib import contextmanager
 from inspect import isawaitable
 from socket import socketpair
 
-from . import __version__, system
-from .system import clock
-from .channels import Channel, Context, Heartbeat, IOPub, Stdin, register
+from .system import crash, log, processes, stacks, usage
+from .channels.channel import Channel, Context, Heartbeat
+from .channels.connection import ports, read_connection, register, write_connection
+from .channels.iopub import IOPub
+from .channels.stdin import Stdin
+from .contents import Aborted, UnknownSubshellError, failure, info, need, whole
+from .parent import parent
 from .subshells import Overtaking, comm_types, quick
-from .wire import BadConnection, Msg, Wire, iso, parent, ports, read_connection, version, write_connection
+from .system.clock import clock
+from .wire import BadConnection, Msg, Wire, iso
 
 grace = .2      # seconds that a cell has to end before the kernel ends without it
 piece = 2**18   # characters in one stream message
@@ -47,11 +52,11 @@ class Kernel:
         self.status,self.delay,self.stopping,self.finishing,self.ending = None,0,False,threading.Event(),threading.Lock()
         sockets = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports if cfg["transport"] == "ipc"]  # a cell may change the cwd
         self.files = [self.file, *sockets] if self.made else sockets
-        self.letter,self.landed = system.Letter(self.file),threading.Lock()
+        self.letter,self.landed = crash.Letter(self.file),threading.Lock()
         self.signals = socketpair()
         for s in self.signals: s.setblocking(False)
         self.control.watch(self.signals[0].fileno(), self.on_signals)
-        if hasattr(os, "register_at_fork"): system.part_at_fork([*caught, repeat], self.on_signal)
+        if hasattr(os, "register_at_fork"): processes.part_at_fork([*caught, repeat], self.on_signal)
 
     # -- in
 
@@ -186,7 +191,7 @@ class Kernel:
     def comm_info(self, sub, msg):   return self.bridge.comm_info(msg["content"].get("target_name"))
     def kernel_info(self, sub, msg): return info
     def connect(self, sub, msg):     return dict({p: self.cfg[p] for p in ports}, status="ok")
-    def usage(self, sub, msg):       return dict(system.usage(), status="ok")
+    def usage(self, sub, msg):       return dict(usage.usage(), status="ok")
     def debug(self, sub, msg):       return self.bridge.debugger.request(msg["content"])
     def refuse(self, sub, msg):      raise ValueError("execute_request belongs on the shell channel; nothing was run")
     def list_subshell(self, sub, msg): return dict(status="ok", subshell_id=[id for id in list(self.subs) if id])
@@ -205,7 +210,7 @@ class Kernel:
 
     def interrupt(self, sub, msg):
         self.landed.acquire(blocking=False)
-        system.interrupt()
+        processes.interrupt()
         self.landed.acquire(timeout=.1)  # else it could hit a cell that comes after the reply
         return dict(status="ok")
 
@@ -271,7 +276,7 @@ class Kernel:
         frames = self.wire.pack("input_request", dict(prompt=prompt, password=password), msg, ids=msg.ids)
         return self.stdin.ask(msg, frames)
 
-    def log(self, text): system.log(f"ipymini: {text}\n")
+    def log(self, text): log.log(f"ipymini: {text}\n")
 
     # -- life
 
@@ -301,7 +306,7 @@ class Kernel:
     def watch_launcher(self):
         "End with the process that started us"
         pid = os.environ.get("JPY_PARENT_PID", "")
-        if pid.isdigit() and 1 < int(pid) < 2**31: system.watch_process(int(pid), self.control, lambda: self.end(1))
+        if pid.isdigit() and 1 < int(pid) < 2**31: processes.watch_process(int(pid), self.control, lambda: self.end(1))
         if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1":
             fd = os.dup(0)
             self.control.watch(fd, lambda: os.read(fd, 4096) or self.end(1))
@@ -314,17 +319,18 @@ class Kernel:
 
     def load(self):
         "Import and start what runs code; the sockets answer meanwhile"
-        from .subshell import Subshell, let_loops_nest
+        from .compat.loops import let_loops_nest
+        from .subshell import Subshell
         let_loops_nest()
         self.main = Subshell(self.serve_shell)
         self.main.tid = threading.get_ident()  # startup files run before its loop does
-        from . import compat
+        from .compat import names
         from .bridge import Bridge
         from .output import Output
         self.bridge = Bridge(Output(self.output, self.write, self.iopub.flush, self.ask, parent, Msg.of), self.options, self.file, self.main.loop)
         if not (sys.flags.isolated or os.environ.get("PYTHONSAFEPATH")): sys.path.insert(0, "")  # -P of kernel.json was for us
         sys.argv[:] = [""]  # as at Python's prompt: our options are none of an `argparse` in a cell
-        compat.install(self)
+        names.install(self)
         self.bridge.boot()
         now(self.main.drive(self.bridge.startup()))
         gc.freeze()
@@ -347,7 +353,7 @@ class Kernel:
         if not self.main: return self.land()
         if self.overdue: return self.finish_here(frame)
         if self.stopping: self.main.put_off = sys.maxsize
-        if system.forking() or self.main.must_wait(frame): return self.later(.001, self.again)
+        if processes.forking() or self.main.must_wait(frame): return self.later(.001, self.again)
         self.land()
         try: self.main.interrupt(frame)
         except KeyboardInterrupt as e:
@@ -378,12 +384,12 @@ class Kernel:
     def again(self):
         "Have the main thread's signal handler look again at an interrupt"
         self.repeating = True
-        system.signal_main(repeat)
+        processes.signal_main(repeat)
 
     def nudge(self):
         "Call the main thread out of a call that blocks; if that is for a child begun since the interrupt, which was put off, it is for the child, too"
-        if self.repeating: system.signal_all(system.children(), signal.SIGINT)
-        system.signal_main(repeat)
+        if self.repeating: processes.signal_all(processes.children(), signal.SIGINT)
+        processes.signal_main(repeat)
 
     def on_signals(self):
         # on the control thread
@@ -402,7 +408,7 @@ class Kernel:
         msg = self.main.msg if self.main else None
         (when,before),self.hit = self.hit,(clock.monotonic(), msg)
         if not msg or msg is not before or clock.monotonic()-when > 3 or "started" not in msg.state or "told" in msg.state: return
-        msg.state["told"],text = True,system.stacks()
+        msg.state["told"],text = True,stacks.stacks()
         with self.lock:
             if "ended" not in msg.state: self.iopub.text("stderr", msg, text)
 
@@ -415,13 +421,13 @@ class Kernel:
         # on the control thread
         if self.stopping: return
         self.stopping = True
-        end = threading.Timer(1.5, lambda: (system.reap(0), os._exit(self.status)))  # whatever hangs below, we go
+        end = threading.Timer(1.5, lambda: (processes.reap(0), os._exit(self.status)))  # whatever hangs below, we go
         end.daemon = True
         end.start()
-        system.signal_all(system.children(), signal.SIGTERM)
+        processes.signal_all(processes.children(), signal.SIGTERM)
         if self.main:
             self.main.stop()
-            if self.main.msg: system.signal_main()
+            if self.main.msg: processes.signal_main()
         if self.finishing.wait(grace): return
         if self.loaded.is_set() and self.finish_there(): return
         self.finish()
@@ -430,7 +436,7 @@ class Kernel:
         "Have the main thread finish on top of what it runs, which swallowed the interrupt; False if it does not come to handle signals"
         self.overdue = True
         for _ in range(10):
-            system.signal_main()
+            processes.signal_main()
             if self.finishing.wait(grace/20): return True
         return False
 
@@ -447,39 +453,19 @@ class Kernel:
         elif self.loaded.is_set(): self.log("exit functions were not run: the main thread is in code that does not return")
         if self.bridge and self.bridge.dap: self.bridge.dap.close()
         if self.bridge: self.bridge.out.drain()
-        system.reap()
+        processes.reap()
         for ch in self.channels:  # iopub is the first: replies wait there for the output before them
             ch.stop()
             if ch is not threading.current_thread(): ch.join(.5)
         self.ctx.destroy(200)
         self.letter.burn()
-        system.remove(*self.files)
+        processes.remove(*self.files)
         os._exit(self.status)
-
-class Aborted(RuntimeError): "A cell that was not run because one before it failed"
-
-class UnknownSubshellError(LookupError):
-    "A request for a subshell that is not there, by its id; in ipykernel's words, which tests of clients read"
-    def __str__(self): return f"Unknown subshell_id {self.args[0]!r}"
 
 def now(coro):
     "Run `coro`, which waits for nothing, to its end"
     try: coro.send(None)
     except StopIteration: pass
-
-def failure(e):
-    "The content of an error reply for `e`"
-    return dict(status="error", ename=type(e).__name__, evalue=str(e), traceback=[f"{type(e).__name__}: {e}"], payload=[], user_expressions={})
-
-def need(c, **types):
-    "`c`, if it has a value of the given type under each name. Raises: ValueError"
-    for k,t in types.items():
-        if not isinstance(c.get(k), t): raise ValueError(f"the content needs {k!r}, a {t.__name__}" + (f", not {c[k]!r:.80}" if k in c else ""))
-    return c
-
-def whole(c, k):
-    "The integer `c[k]`, or None. Raises: ValueError"
-    return need(c, **{k: int})[k] if c.get(k) is not None else None
 
 def pieces(text):
     "`text` in parts that a frontend can show one by one: cut behind a line if there is one, never inside an escape sequence"
@@ -496,14 +482,6 @@ def pieces(text):
 
 needs_bridge = {"debug_request", *quick} - {"kernel_info_request"}
 topics = dict(display_data=b"display_data", update_display_data=b"display_data", clear_output=b"display_data", debug_event=b"debug_event")
-pyversion = sys.version.split()[0]
-info = dict(status="ok", protocol_version=version, implementation="ipymini", implementation_version=__version__,
-    banner=f"Python {sys.version}\nipymini {__version__}, IPython in a small kernel. Type '?' for help.\n",
-    language_info=dict(name="python", version=pyversion, mimetype="text/x-python", file_extension=".py", pygments_lexer="ipython3",
-        codemirror_mode=dict(name="ipython", version=3), nbconvert_exporter="python"),
-    help_links=[dict(text="Python Reference", url=f"https://docs.python.org/{pyversion.rpartition('.')[0]}"),
-        dict(text="IPython Reference", url="https://ipython.readthedocs.io/")],
-    supported_features=["kernel subshells", "debugger"])
 
 def main(file, options):
     "Run a kernel on the connection file `file`, made if it is missing; ends the process"

@@ -21,16 +21,15 @@ What an interrupt does depends on where the subshell's thread is, which its fram
 | in `drive` itself | its own frame | comes again a millisecond later |
 
 A signal that comes just before a call that blocks would be handled when that returns: the control thread breaks into the call a little later."""
-import os, sys, threading
+import asyncio, os, sys, threading
+from asyncio.base_events import BaseEventLoop
 from collections import deque
 from contextvars import Context, copy_context
-from functools import wraps
 from importlib import import_module
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from opcode import opmap
 from types import ModuleType, coroutine
 
-from .system import clock
+from .system.clock import clock
 
 class Later(ModuleType):
     "A module that is imported when something of it is asked for"
@@ -39,8 +38,6 @@ class Later(ModuleType):
 # asyncio needs them for TLS only; they take 5 of the 110 ms until the first result. What it holds on to looks them up, all others find the real ones
 later = {name: Later(name) for name in ("ssl", "asyncio.sslproto") if name not in sys.modules}
 sys.modules.update(later)
-import asyncio
-from asyncio.base_events import BaseEventLoop
 for name in later: del sys.modules[name]
 
 class Subshell:
@@ -256,7 +253,6 @@ class Interrupted(asyncio.CancelledError, KeyboardInterrupt):
 
 Interrupted.__name__ = Interrupted.__qualname__ = "KeyboardInterrupt"  # as which it is shown
 Interrupted.__module__ = "builtins"
-
 abandoned = []  # coroutines that nobody waits for any more
 drive_code,call_code,start_code = Subshell.drive.__code__,asyncio.Handle._run.__code__,threading.Thread.start.__code__
 here = threading.local()  # sub: the subshell whose thread this is
@@ -316,42 +312,13 @@ def stray(frame, allowed):
     inner = None
     while frame and frame.f_code is not call_code: inner,frame = frame,frame.f_back
     name = inner.f_globals.get("__name__", "") if inner else ""
-    return bool(allowed and frame and inner and (name == "ipymini.gui" or not name.startswith(("ipymini.", "asyncio."))))
+    return bool(allowed and frame and inner and (name == "ipymini.features.gui" or not name.startswith(("ipymini.", "asyncio."))))
 
 def uncaught(loop, context):
     "Report an exception that nobody awaits, as asyncio does, on behalf of whoever made the task or callback"
     o = context.get("task") or context.get("future") or context.get("handle")
     ctx = o.get_context() if hasattr(o, "get_context") else getattr(o, "_context", None)  # a task's: from Python 3.12 on
     (ctx or copy_context()).copy().run(loop.default_exception_handler, context)
-
-def let_loops_nest():
-    "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever"
-    for cls,name in ((asyncio.Runner, "run"), (asyncio.Runner, "close"), (BaseEventLoop, "run_forever"), (BaseEventLoop, "run_until_complete")):
-        setattr(cls, name, aside(getattr(cls, name)))
-    asyncio.run = asyncio.runners.run = aside(asyncio.run)
-
-def aside(f):
-    "`f`, run while our loop is out of sight if a plain cell calls it"
-    @wraps(f)
-    def call(*args, **kw):
-        loop = asyncio._get_running_loop()
-        hidden = loop and plain(sys._getframe(1))
-        if hidden: asyncio._set_running_loop(None)
-        try: return f(*args, **kw)
-        except BaseException as e:
-            e.with_traceback(e.__traceback__.tb_next)  # this frame is none of the user's
-            raise
-        finally:
-            if hidden: asyncio._set_running_loop(loop)
-    return call
-
-def plain(frame):
-    "True if `frame` is called by a cell, without a coroutine of the user's in between"
-    while frame and frame.f_code is not drive_code:
-        theirs = not frame.f_globals.get("__name__", "").startswith(("ipymini.", "IPython.core."))
-        if theirs and frame.f_code.co_flags & (CO_COROUTINE|CO_ASYNC_GENERATOR): return False
-        frame = frame.f_back
-    return frame is not None
 
 def leave_child():
     "End a forked child at the end of its cell: it has no business in our loop"

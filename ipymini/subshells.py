@@ -7,7 +7,7 @@ it names, as JupyterLab's messages do. But it never overtakes
 - an earlier message of its comm: all that wait leave together, and what comes later goes where they are."""
 import threading
 
-from .system import clock
+from .system.clock import clock
 
 quick = {f"{name}_request" for name in ("complete", "inspect", "is_complete", "history", "kernel_info", "comm_info")}
 comm_types = "comm_open","comm_msg","comm_close"

@@ -1,22 +1,15 @@
-"""Bytes and messages: `Msg`, frames to messages and back, signatures, the connection file.
-
-The standard library and the clock of `system` alone. Read `Wire`: what comes in, what goes out; then how values become JSON; then the file.
-Source: Jupyter messaging 5.5; JEP 106."""
+"Bytes and messages: `Msg`, frames to messages and back, signatures, JSON. Standard library alone. Source: Jupyter messaging 5.5."
 import hmac, json, os
-from contextvars import ContextVar
 from functools import lru_cache
-from hmac import compare_digest  # by name, as below: a cell may replace what is in a module
+from hmac import compare_digest
 from itertools import count
 from threading import Lock
 
-from .system import clock
+from .system.clock import clock
 
 delim = b"<IDS|MSG>"
 version = "5.5"
 history_size = 65536
-
-held = ContextVar("parent", default=None)  # what a context holds of the request that it runs for: its `Msg`, or a `Lent`
-
 class BadMessage(ValueError): "Bytes that are no message for us; says why"
 class Duplicate(BadMessage):  "A signature seen before"
 class BadConnection(Exception): "A connection file, or an address in it, that cannot be used; says which and why"
@@ -35,46 +28,6 @@ class Msg(dict):
         if isinstance(d, cls) or not d: return d or None
         if "header" not in d: d = dict(header=d)
         return cls(d.get("header") or {}, d.get("content"), d.get("parent_header"), d.get("metadata"), ids=d.get("ids", ()))
-
-class Lent:
-    "The request of a cell as a thread holds it that serves whatever cell runs once that one has ended"
-    def __init__(self, msg): self.msg = msg
-
-class Parent:
-    "The request that whatever runs now runs for: `set` and `reset` as of a ContextVar, `get` with the rule for threads"
-    set,reset = held.set,held.reset
-
-    def __init__(self): self.cells = []  # requests whose cells run, and the newest one, though it may have ended; newest last
-
-    def get(self):
-        "The `Msg`, or None"
-        msg = held.get()
-        return self.now(msg.msg) if type(msg) is Lent else msg
-
-    def now(self, msg):
-        "`msg` while its cell runs, then the newest cell that runs, if one does"
-        return msg if runs(msg) else next((o for o in reversed(self.cells) if runs(o)), msg)
-
-    def begin(self, msg):
-        "Note that the cell of `msg` begins"
-        self.cells = [*filter(runs, self.cells), msg]
-
-    @property
-    def latest(self):
-        "The request of the newest cell, or None: it owns what has no context at all"
-        return self.cells[-1] if self.cells else None
-
-    def handed(self, own):
-        """What a thread is to hold that is started, or gets work, here and now; `own`: for code of a cell, which keeps its cell
-
-        A batch client, one that allows no stdin, reads the output of a cell only while it runs: there no thread keeps its cell."""
-        msg = self.get()
-        batch = msg is not None and msg["content"].get("allow_stdin") is False
-        return msg if own and not batch or msg is None else Lent(msg)
-
-def runs(msg): return "ended" not in msg.state
-
-parent = Parent()
 
 class Wire:
     "Packs and signs what goes out, checks and unpacks what comes in, for one process"
@@ -171,28 +124,3 @@ def encode(o):
     return s.encode("utf8", "backslashreplace")
 
 nobody = Msg(dict.fromkeys("msg_id msg_type username session date version".split(), ""))  # the parent of a welcome, for clients that look into it
-
-ports = [f"{c}_port" for c in ("shell", "iopub", "stdin", "control", "hb")]
-
-def read_connection(path):
-    "The connection file at `path`, with defaults for what it leaves out. Raises: BadConnection"
-    try:
-        with open(path, encoding="utf8") as f: cfg = json.load(f)
-    except OSError as e: raise BadConnection(f"cannot read connection file {path}: {e.strerror}") from None
-    except (ValueError, RecursionError) as e: raise BadConnection(f"connection file {path} is not valid JSON: {e}") from None
-    if not isinstance(cfg, dict): raise BadConnection(f"connection file {path} does not hold a JSON object")
-    cfg = {**dict(transport="tcp", ip="127.0.0.1", key="", signature_scheme="hmac-sha256"), **dict.fromkeys(ports, 0), **cfg}
-    for k,v in cfg.items():
-        if k in ports: good,what = type(v) is int and 0 <= v <= 65535, "a port number"
-        elif k == "transport": good,what = v in ("tcp", "ipc"), "tcp or ipc"
-        else: good,what = k not in ("ip", "key", "signature_scheme") or isinstance(v, str), "a string"
-        if not good: raise BadConnection(f"connection file {path}: {k} is {v!r}, not {what}")
-    return cfg
-
-def write_connection(path, cfg):
-    "Write `cfg` to `path`, for the owner's eyes only. Raises: BadConnection"
-    tmp = f"{path}.{os.getpid()}"
-    try:
-        with open(os.open(tmp, os.O_WRONLY|os.O_CREAT|os.O_TRUNC, 0o600), "w", encoding="utf8") as f: json.dump(cfg, f, indent=1)
-        os.replace(tmp, path)
-    except OSError as e: raise BadConnection(f"cannot write connection file {path}: {e.strerror}") from None

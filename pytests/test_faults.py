@@ -251,6 +251,6 @@ def test_a_launcher_that_is_stopped_is_not_gone(own):
 def test_a_clock_that_jumps(own, to):
     "The wall clock; what is waited for goes by the other one"
     kc = own()
-    kc.run(f"import time, ipymini.system as s; real = time.time; time.time = s.clock.now = lambda: real(){to}")
+    kc.run(f"import time, ipymini.system.clock as s; real = time.time; time.time = s.clock.now = lambda: real(){to}")
     assert kc.run("import time, asyncio; time.sleep(.01); await asyncio.sleep(.01); print('on')").stdout == "on\n"
     assert works(kc) and ends(kc)

@@ -82,7 +82,7 @@ def in_state(kc, letter):
 
 @pytest.mark.parametrize("name", ["None", "'none'", "'asyncio'", "'inline'", "'ipympl'", "'nbagg'", "'notebook'", "'webagg'", "'widget'"])
 def test_names_that_need_no_toolkit(kc, name):
-    r = kc.run(f"import sys; print(get_ipython().enable_gui({name}), 'ipymini.gui' in sys.modules and __import__('ipymini.gui').gui.enabled)")
+    r = kc.run(f"import sys; print(get_ipython().enable_gui({name}), 'ipymini.features.gui' in sys.modules and sys.modules['ipymini.features.gui'].enabled)")
     assert (r.status, r.stdout) == ("ok", "None []\n")
 
 @pytest.mark.parametrize("name", ["foo", "gtk2", "QT", "'"])

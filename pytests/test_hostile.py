@@ -6,8 +6,9 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 from helpers import connect, dealer, start, until
-from ipymini.channels import Channel
-from ipymini.wire import BadConnection, Wire, read_connection
+from ipymini.channels.channel import Channel
+from ipymini.channels.connection import read_connection
+from ipymini.wire import BadConnection, Wire
 
 channels = "shell control stdin iopub hb".split()
 delim = b"<IDS|MSG>"

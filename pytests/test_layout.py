@@ -1,48 +1,22 @@
-"""The laws of the house, style.md section 2 and 3, read off the source: sizes, imports, who may touch what
+"""The laws of the house, style.md section 2, read off the source: who imports whom, who may touch what
 
-`rooms` is the map of the package: what a module may import of ours, and what else besides the standard library."""
+`rooms.txt` is the map of the package: each room, the rooms of ours that it imports, and the libraries beside Python's own that it does."""
 
 import ast, subprocess, sys
 from helpers import root
 from pathlib import Path
-from statistics import median
 import pytest
 
 sys.path.insert(0, str(root/"tools"))
-import size
+import arrows
 
-# module: rooms of ours it may import, libraries it may import; `system` has the clock that no cell can replace
-rooms = dict(__init__=("subshell", ""), __main__=("__init__ kernel environments.install environments.kernelspecs environments.launch environments.commands spare", ""),
-    kernel=("__init__ wire channels system subshell subshells bridge output compat", ""), bridge=("output comms debugger compat magics gui features.environment features.terminal standin", "IPython traitlets"),
-    channels=("wire system", "zmq"), wire=("system", ""), system=("", ""), subshell=("system", ""), output=("", "IPython"), comms=("", "comm"), compat=("comms debugger wire magics subshell features.environment features.pools", "comm tornado"),
-    debugger=("", "debugpy _pydevd_bundle IPython"), magics=("features.snapshot pods.magics", "IPython"), gui=("system", "IPython"),
-    spare=("__init__", ""), standin=("", "IPython"),
-    subshells=("system", ""),
-    **{"environments": ("", ""), "environments.make": ("", ""), "environments.boot": ("", ""),
-        "environments.pythons": ("environments.make", ""), "environments.lending": ("__init__ environments.boot environments.make environments.pythons", ""),
-        "environments.kernelspecs": ("", "jupyter_client jupyter_core"),
-        "environments.install": ("environments.kernelspecs environments.lending environments.make environments.pythons", "fastcore"),
-        "environments.provisioner": ("environments.kernelspecs", "jupyter_client traitlets"), "environments.server": ("", "jupyter_client"),
-        "environments.launch": ("__init__ environments.lending environments.make environments.pythons", ""),
-        "environments.engine": ("", ""), "environments.named": ("", ""),
-        "environments.container": ("environments.engine", "jupyter_client traitlets"),
-        "environments.images": (" ".join(f"environments.{o}" for o in "boot container engine kernelspecs lending named pythons".split()), ""),
-        "environments.virtual": (" ".join(f"environments.{o}" for o in "engine kernelspecs lending make named pythons".split()), ""),
-        "environments.commands": (" ".join(f"environments.{o}" for o in "engine images install kernelspecs make named virtual".split()), "fastcore"),
-        "features": ("", ""), "features.waiting": ("", ""), "features.pools": ("", "cloudpickle"), "features.snapshot": ("", "IPython cloudpickle"),
-        "features.terminal": ("features.waiting", "IPython ptyprocess"), "features.environment": ("environments.make", "IPython")})
+# from below: a room imports only what stands before it, or on its own floor; `environments` and `pods` stand beside, and import nothing of these but the version
+floors = ["__init__", "wire parent cell contents system", "interrupts subshell output channels debugger compat features", "shell bridge", "subshells", "kernel", "lifecycle spare", "__main__"]
+beside = {"environments", "pods"}
 
-# the folder of pods, which never imports the kernel; `python_for` makes their environments
-pods = {"":"", "segments":"", "wire":"segments", "values":"", "names":"", "source":"names", "watch":"", "ipython":"", "cells":"ipython", "start":"",
-    "child":"cells names source values watch wire", "figures":"cells child", "errors":"", "marks":"", "show":"",
-    "link":"errors show values wire environments.boot environments.lending environments.pythons",
-    "client":"errors link marks values wire environments.make", "magics":"client", "pool":"client cluster errors", "cluster":"client errors link show wire", "layout":"client errors environments.make",
-    "offers":"client errors layout magics pool show"}
-pod_libraries = dict(cluster="distributed", ipython="IPython traitlets", cells="boot", magics="IPython", figures="matplotlib", start="_pod")
-rooms |= {f"pods{'.' if name else ''}{name}": (" ".join(f"pods.{o}" if o in pods else o for o in arrows.split()), pod_libraries.get(name, ""))
-    for name,arrows in pods.items()}
-
-files = {size.room(f):f for f in size.files()}
+rooms = {name.strip(): (set(ours.split()), set(libraries.split()))
+    for name,ours,libraries in (line.split("|") for line in (root/"pytests/rooms.txt").read_text().splitlines())}
+files = {arrows.room(path, arrows.package): path for path in arrows.files(arrows.package)}
 trees = {name:ast.parse(f.read_text()) for name,f in files.items()}
 
 def libraries(tree):
@@ -74,37 +48,29 @@ def calls(name):
     "A test for a call of `name`, however it is reached"
     return lambda o: isinstance(o, ast.Call) and (getattr(o.func, "id", None) == name or getattr(o.func, "attr", None) == name)
 
-# -- size
-
-@pytest.mark.parametrize("mod", files)
-def test_no_function_over_40_lines(mod): assert [o for o in size.functions(files[mod]) if o[0] > 40] == []
-
-def test_median_function_is_short(): assert median(n for f in files.values() for n,*_ in size.functions(f)) <= 6
-
-def test_size_tool_prints_files_and_longest_functions_and_agrees():
-    r = subprocess.run([sys.executable, root/"tools/size.py"], capture_output=True, text=True, timeout=30)
-    assert "ipymini/kernel.py" in r.stdout and "longest of" in r.stdout
-    lines = sum(len(f.read_text().splitlines()) for f in files.values())
-    assert f"{lines}  in all" in r.stdout
-    assert (r.returncode == 0) == ("over budget" not in r.stderr)
-
-@pytest.mark.parametrize("mod", files)
-def test_lines_are_about_140_columns(mod):
-    assert [f"line {i}: {len(l)}" for i,l in enumerate(files[mod].read_text().splitlines(), 1) if len(l) > 160] == []
-
 # -- the map
 
-def test_every_module_is_on_the_map(): assert set(files) <= set(rooms)
+def test_every_room_is_on_the_map(): assert set(files) == set(rooms)
 
 @pytest.mark.parametrize("mod", files)
-def test_imports_follow_the_map(mod): assert size.imports(files[mod]) <= set(rooms[mod][0].split())
+def test_imports_are_those_of_the_map(mod): assert arrows.imports(files[mod], arrows.package) == rooms[mod][0]
 
 @pytest.mark.parametrize("mod", files)
-def test_libraries_follow_the_map(mod): assert libraries(trees[mod]) - sys.stdlib_module_names <= set(rooms[mod][1].split())
+def test_libraries_are_those_of_the_map(mod): assert libraries(trees[mod]) - sys.stdlib_module_names == rooms[mod][1]
 
-def test_no_import_cycle(): assert size.cycles() == []
+def floor(room): return next(n for n,names in enumerate(floors) if room.partition(".")[0] in names.split())
 
-def test_only_channels_uses_zmq(): assert {m for m in trees if "zmq" in libraries(trees[m])} == {"channels"}
+def test_no_import_goes_upwards():
+    "But for `wait_until`, which a cell finds in the package itself"
+    pairs = {(room, other) for room,(ours,_) in rooms.items() for other in ours}
+    inside = {(room, other) for room,other in pairs if not {room.partition(".")[0], other.partition(".")[0]} & beside}
+    assert {(room, other) for room,other in inside if floor(other) > floor(room)} == {("__init__", "subshell")}
+
+def test_no_import_cycle(): assert arrows.cycles(arrows.all_arrows(arrows.package)) == []
+
+def test_eight_folders_at_most(): assert len([name for name in files if (arrows.package/name/"__init__.py").exists()]) <= 8
+
+def test_only_channels_use_zmq(): assert {m.partition(".")[0] for m in trees if "zmq" in libraries(trees[m])} == {"channels"}
 
 def test_only_environments_use_jupyter():
     assert {m for m in trees if libraries(trees[m]) & {"jupyter_client", "jupyter_core"}} == \
@@ -113,7 +79,7 @@ def test_only_environments_use_jupyter():
 def test_bridge_has_no_threads_and_no_sockets(): assert not libraries(trees["bridge"]) & {"threading", "_thread", "socket", "zmq", "concurrent"}
 
 def test_debugpy_is_imported_on_first_use():
-    assert not any("debugpy" in libraries(ast.Module([o], [])) for o in trees["debugger"].body if isinstance(o, (ast.Import, ast.ImportFrom)))
+    assert not any("debugpy" in libraries(ast.Module([o], [])) for m in trees if m.startswith("debugger") for o in trees[m].body if isinstance(o, (ast.Import, ast.ImportFrom)))
 
 @pytest.mark.parametrize("room", ["bridge", "subshell"])
 def test_kernel_imports_what_runs_code_only_when_sockets_answer(room):
@@ -130,7 +96,7 @@ def test_importing_the_package_is_free():
 @pytest.mark.parametrize("mod", files)
 def test_a_module_says_what_lives_there(mod): assert len(ast.get_docstring(trees[mod]) or "") > 20
 
-def test_one_contextvar(): assert where(calls("ContextVar")) == {"wire"}
+def test_one_contextvar(): assert where(calls("ContextVar")) == {"parent"}
 
 def test_only_busy_tells_busy_and_idle():
     "`still_busy` repeats a busy that another request's idle has covered, `run` says `starting`"
@@ -141,12 +107,12 @@ def test_only_serve_replies(): assert where(calls("reply")) == {"kernel.Kernel.s
 
 def test_nobody_sleeps():
     "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for; and for a signal"
-    assert where(calls("sleep")) <= {"kernel.Kernel.on_end", "system.wait_process", "system.reap", "system.wait_for_one", "subshell.Subshell.wait_until",
+    assert where(calls("sleep")) <= {"kernel.Kernel.on_end", "system.processes.wait_process", "system.processes.reap", "subshell.Subshell.wait_until",
         "pods.link.Link.reap"}
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
-    assert where(calls("call_later")) <= {"bridge.Bridge.save_soon", "kernel.Kernel.later", "gui.Turns.next"}
+    assert where(calls("call_later")) <= {"bridge.Bridge.save_soon", "kernel.Kernel.later", "features.gui.Turns.next"}
 
 def catches(name):
     def test(o):
@@ -160,13 +126,13 @@ caught_in_pods = {"pods.child.Child.encode", "pods.child.Child.pickled", "pods.c
 
 def test_exceptions_are_caught_by_name():
     "All of them only where a fault has to become an answer, and around calls into the user's own code"
-    assert where(catches("Exception")) <= {"kernel.Kernel.serve", "channels.Channel.run",
+    assert where(catches("Exception")) <= {"kernel.Kernel.serve", "channels.channel.Channel.run",
         "kernel.Kernel.run",  # whatever keeps the shell from loading is told
         "kernel.Kernel.complete",  # a completer of the user's that fails gives no matches, protocol.md 2.10
-        "debugger.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
-        "bridge.error_content",  # `str` of the user's exception
+        "debugger.debugger.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
+        "contents.error_content",  # `str` of the user's exception
         "bridge.Bridge.flush_streams",  # the user's streams
-        "bridge.or_plainly.formatted",  # an error is shown, whatever keeps IPython from formatting it
+        "shell.or_plainly.formatted",  # an error is shown, whatever keeps IPython from formatting it
         "features.pools.bring",  # what a worker cannot load is told where its result is waited for
         "features.snapshot.Writer.as_pickle", "features.snapshot.restore",  # a name whose pickle runs into an error is told, the others go on
         "bridge.Bridge.run",  # the user's input transformers
@@ -174,9 +140,9 @@ def test_exceptions_are_caught_by_name():
 
 def test_base_exceptions_are_caught_around_user_code_only():
     "`aside` hands them to whoever waits; `brief`, `textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
-    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "bridge.ZMQInteractiveShell.set_custom_exc.handle", "bridge.textless", "bridge.error_content", "subshell.Subshell.drive",
-        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.aside.run", "debugger.brief", "channels.Channel.wake",
-        "subshell.aside.call", "output.Output.carry_threads.starting", "output.Output.carry_pools.apply_async", "output.Output.on_behalf.call", "output.Output.items",
+    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "shell.textless", "contents.error_content", "subshell.Subshell.drive",
+        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.common.aside.run", "debugger.values.brief", "channels.channel.Channel.wake",
+        "compat.loops.aside.call", "output.Output.carry_threads.starting", "output.Output.carry_pools.apply_async", "output.Output.on_behalf.call", "output.Output.items",
         "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again
 
 def test_no_branch_for_a_python_that_is_not_supported():
@@ -189,7 +155,7 @@ def test_only_the_fields_of_small_classes_are_typed_on_the_left():
         "environments.named.Environment"}
 
 def test_print_is_for_the_command_line_and_for_magics():
-    skip = "__main__", "environments.install", "environments.launch", "magics", "features.environment", "features.snapshot", "features.terminal", "pods.magics", "pods.pool"
+    skip = "__main__", "environments.install", "environments.launch", "features.magics", "features.environment", "features.snapshot", "features.terminal", "pods.magics", "pods.pool"
     skip += tuple(f"environments.{o}" for o in ("commands", "engine", "images", "virtual"))
     assert where(calls("print"), skip=skip) <= {"output.Output.say", "pods.client.say"}
 

@@ -14,7 +14,7 @@ stdlib = set("""__future__ _ast _bisect _blake2 _collections _compat_pickle _con
     _opcode_metadata _sha512 _sha256 _sysconfig _weakref _stat _io _abc _locale pkgutil resource""".split())
 
 # what runs code; the kernel is held back at the first of them
-late = {"IPython", "asyncio", *(f"ipymini.{m}" for m in "subshell bridge output comms compat debugger".split())}
+late = {"IPython", "asyncio", *(f"ipymini.{m}" for m in "subshell bridge shell output compat debugger features".split())}
 
 hold = """
 import os, sys, time

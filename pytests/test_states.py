@@ -54,6 +54,6 @@ def test_a_fork_leaves_the_signals_blocked_that_the_cell_has_blocked(kc):
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a process 1 is made by root on Linux")
 def test_an_interrupt_request_reaches_process_1_of_a_container():
-    code = "from ipymini import system\nimport os, signal\nos.setsid()\ntry: system.interrupt(); signal.pause()\nexcept KeyboardInterrupt: print(os.getpid(), 'interrupted')"
+    code = "from ipymini.system import processes as system\nimport os, signal\nos.setsid()\ntry: system.interrupt(); signal.pause()\nexcept KeyboardInterrupt: print(os.getpid(), 'interrupted')"
     r = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", code], capture_output=True, text=True, timeout=20, cwd=root)
     assert r.stdout == "1 interrupted\n", r.stderr

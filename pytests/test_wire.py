@@ -9,8 +9,11 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from hypothesis import HealthCheck, given, settings, strategies as st
-from ipymini import channels, wire
-from ipymini.wire import BadConnection, BadMessage, Duplicate, Msg, Wire, delim, encode, read_connection, write_connection
+from ipymini import wire
+from ipymini.channels.channel import Channel
+from ipymini.channels.connection import read_connection, write_connection
+from ipymini.channels.iopub import IOPub
+from ipymini.wire import BadConnection, BadMessage, Duplicate, Msg, Wire, delim, encode
 from jupyter_client.session import Session
 import numpy as np, pytest, zmq
 
@@ -346,7 +349,7 @@ def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path):
 
 class Bench:
     "A channel on a socket of its own, a client of it, and what it logged and handed on"
-    def __init__(self, ctx, cls=channels.Channel, client=zmq.DEALER, key=b"secret"):
+    def __init__(self, ctx, cls=Channel, client=zmq.DEALER, key=b"secret"):
         self.wire,self.logged,self.got,self.dead = Wire(key),[],[],[]
         self.news = threading.Condition()
         self.ch = cls("bench", self.wire, ctx, self.note(self.logged), self.note(self.got), lambda ch, e: self.note(self.dead)(e))
@@ -436,7 +439,7 @@ def test_a_channel_that_dies_says_so():
         assert str(b.dead[0]) == "gone"
 
 def test_iopub_gathers_text_of_one_stream_and_keeps_the_order():
-    with bench(cls=channels.IOPub, client=zmq.SUB) as b:
+    with bench(cls=IOPub, client=zmq.SUB) as b:
         assert json.loads(b.sock.recv_multipart()[2])["msg_type"] == "iopub_welcome"
         for s in ("a", "b"): b.ch.text("stdout", None, s)
         b.ch.text("stderr", None, "c")

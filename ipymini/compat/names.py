@@ -1,18 +1,18 @@
 """What libraries look for under ipykernel's names: an object for `get_ipython().kernel`, modules that stand in for ipykernel's.
 
 Read `install` first, then the kernel's attributes, then the modules. A comment names who needs an entry; `pytests/libs` holds it with that library."""
-import asyncio, inspect, json, linecache, os, re, signal, sys, threading
-from functools import cached_property, wraps
-from importlib import import_module
+import asyncio, inspect, json, os, sys, threading
+from functools import cached_property
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 from .comms import bind, manager
-from .debugger import folder
-from .features.environment import PackageMagics, offer_inline, plot_inline
-from .magics import KernelMagics, open_qtconsole
-from .subshell import aside
-from .wire import Msg, parent
+from .patches import Patches, patches, with_classes
+from ..debugger.cells import folder
+from ..features.environment import PackageMagics, offer_inline, plot_inline
+from ..features.magics import KernelMagics, open_qtconsole
+from ..parent import parent
+from ..wire import Msg
 
 version = 7,4,0  # the ipykernel whose names these are; ipywidgets wants 6.18 at least, VS Code's debugger 6
 
@@ -96,67 +96,6 @@ class Session:
     def send(self, stream, type, content=None, parent=None, ident=None, buffers=None, track=False, header=None, metadata=None):
         topic = ident[0] if isinstance(ident, list) and ident else ident or None
         self.k.output(type, content or {}, msg=Msg.of(parent), metadata=metadata, buffers=buffers or (), topic=topic)
-
-def with_classes(getfile):
-    "`inspect.getfile` that finds classes of cells, too, which name no file: in the newest cell that has a class of the name"
-    def find(obj):
-        try: return getfile(obj)
-        except OSError:
-            head = re.compile(rf"\s*class {obj.__name__}\b").match if isinstance(obj, type) else lambda line: False
-            for name in reversed(linecache.cache):
-                if "ipykernel_" in name and any(map(head, linecache.getlines(name))): return name
-            raise
-    return find
-
-class Patches:
-    "Has a module changed by its function in `patches` when somebody imports it"
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name not in patches: return
-        others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not cls)
-        spec = next(filter(None, others), None)
-        if not spec: return
-        load = spec.loader.exec_module
-        def exec_module(module):
-            load(module)
-            patches[name](module)
-        spec.loader.exec_module = exec_module
-        return spec
-
-def let_interrupts_leave(debugger):
-    "IPython's debugger in the place of pdb's; an interrupt ends the cell, where one of them would ask again and the other go on"
-    pdb = sys.modules["pdb"]
-    pdb.Pdb = type("Pdb", (debugger.InterruptiblePdb,), dict(interaction=pdb.Pdb.interaction))
-
-def let_anyio_nest(eventloop):
-    "`anyio.run` looks for a running loop before it calls asyncio"
-    eventloop.run = aside(eventloop.run)
-
-def let_trio_interrupt(trio):
-    "`trio.run` spares its internals, but only in place of Python's own handler of SIGINT"
-    run = getattr(trio, "run", None)
-    if not run: return  # a module of the user's has this name
-    @wraps(run)
-    def plainly(*args, **kw):
-        if threading.current_thread() is not threading.main_thread(): return run(*args, **kw)
-        before,fd = signal.signal(signal.SIGINT, signal.default_int_handler),signal.set_wakeup_fd(-1)
-        try: return run(*args, **kw)
-        finally:
-            signal.signal(signal.SIGINT, before)
-            signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
-    trio.run = plainly
-
-def let_pools_find_cells(module):
-    "Functions that cells define, in processes that do not fork from the kernel"
-    from .features import pools
-    if module.__name__ == "multiprocessing.spawn": pools.patch_spawn(module)
-    else: pools.patch(module)
-
-patches = {"multiprocessing.reduction": let_pools_find_cells, "multiprocessing.spawn": let_pools_find_cells,
-    "pdb": lambda _: import_module("IPython.core.debugger"), "IPython.core.debugger": let_interrupts_leave,
-    "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt}
-
-# -- modules
 
 def stand_ins(k, ip, app):
     "What is in our modules by their names, behind `ipykernel`"

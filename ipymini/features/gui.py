@@ -1,13 +1,12 @@
 """GUI toolkits on the main thread: one that `%gui` has enabled gets a turn of the kernel's loop every 20 ms; without one there is no timer.
 
-Imports nothing of ours but the clock, and is handed the loop. Read `enable`, then `Turns`; the functions above them make a toolkit's `step`, which
-handles what is due."""
+Read `enable`, then `Turns`; the functions above them make a toolkit's `step`, which handles what is due."""
 import os, sys, threading
+from IPython.core.error import UsageError
 from contextlib import suppress
 from contextvars import Context
-from IPython.core.error import UsageError
 
-from .system import clock
+from ..system.clock import clock
 
 pause = .02  # seconds between two turns
 turn = .01   # seconds after which a turn takes no further event

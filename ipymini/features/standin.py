@@ -1,7 +1,6 @@
 """A kernel in place of one that cannot be: each cell gets the reason as its error, nothing of it is run.
 
 Lines with ! and % pass, so that the cause can be mended from the notebook; requests that run no code are answered as ever."""
-
 import os
 from IPython.core.error import UsageError
 

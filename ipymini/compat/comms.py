@@ -1,4 +1,4 @@
-"Comms: the `comm` package, which is loaded when somebody needs it, bound to `publish`"
+"Comms: the `comm` package, which is loaded when somebody needs it, bound to iopub."
 import sys
 from importlib import import_module
 from importlib.util import find_spec

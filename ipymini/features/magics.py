@@ -2,11 +2,11 @@
 
 Each does here what a terminal would have done: pages and edits become payloads, the rest is text. `self.shell.kernel` is what `compat` makes."""
 import sys, threading
-from pathlib import Path
-from subprocess import Popen
 from IPython.core import page
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from pathlib import Path
+from subprocess import Popen
 
 @magics_class
 class KernelMagics(Magics):
@@ -59,7 +59,7 @@ class KernelMagics(Magics):
     def pod(self, line, cell=None):
         "List the pods; `%%pod NAME` runs a cell in one"
         __tracebackhide__ = True
-        from .pods.magics import run_magic
+        from ..pods.magics import run_magic
         run_magic(self.shell, line, cell)
 
     @line_magic
@@ -72,7 +72,7 @@ class KernelMagics(Magics):
         """Write the session's names to a file, to be brought back by %restore: %snapshot [NAME or FILE], %snapshot --list.
 
         Without a name it is "last", kept apart for each notebook. What cannot be written is named, with the reason."""
-        from .features import snapshot
+        from . import snapshot
         if arg.strip() == "--list": return snapshot.list_snapshots(self.shell)
         try: snapshot.snapshot(self.shell, arg.strip())
         except snapshot.NoSnapshot as e: raise UsageError(str(e)) from None
@@ -82,7 +82,7 @@ class KernelMagics(Magics):
         """Bring back the names of a snapshot: %restore [NAME or FILE].
 
         A snapshot holds pickles, which run code when they are read: restore only files that you trust."""
-        from .features import snapshot
+        from . import snapshot
         try: snapshot.bring_back(self.shell, arg.strip())
         except snapshot.NoSnapshot as e: raise UsageError(str(e)) from None
 

@@ -1,0 +1,1 @@
+"DAP: requests, session, the wire to debugpy, values shown without it."
