@@ -5,16 +5,19 @@ Read `install`, then the functions that plan each kind of kernel. `kernelspecs` 
 import re, shlex, sys
 from dataclasses import dataclass
 from fastcore.script import anno_parser, call_parse
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
 from . import kernelspecs, lending
 from .kernelspecs import Kernel
 from .make import NoEnvironment, find_uv
-from .pythons import find_python, inspect_python
+from .pythons import find_python, inspect_python, oldest
+from .search import find_environments
 
 def option(metavar): return Annotated[str, dict(metavar=metavar)]
 pairs = Annotated[str, dict(nargs=2, action="append", metavar=("KEY", "VALUE"))]
+folders = Annotated[str, dict(nargs="*", metavar="DIR")]
 
 @call_parse
 def install(
@@ -22,6 +25,7 @@ def install(
     project:option("DIR")=None, # a folder with a pyproject.toml; uv brings its environment up to date at each start
     script:option("FILE")=None, # a script whose header (PEP 723) says what it needs
     notebook:bool=False, # notebooks whose first cell (PEP 723) says what they need
+    all:folders=None, # every environment of conda, uv, pyenv, pipx, Poetry, and virtual environments below the folders DIR
     name:option("NAME")=None, # folder name and id of the kernel; by default from the environment's folder
     display_name:option("TEXT")=None, # what menus show
     user:bool=False, # where this user's Jupyter looks; the default
@@ -35,8 +39,9 @@ def install(
 ):
     """Add a kernel to the menus of Jupyter: of this Python, or of another environment, a project, a script.
     The Jupyter of this environment has known the kernel of this Python since pip install. `ipymini uninstall` takes one away."""
-    only_one(python=python, project=project, script=script, notebook=notebook)
+    only_one(python=python, project=project, script=script, notebook=notebook, all=all is not None)
     only_one(user=user, sys_prefix=sys_prefix, prefix=prefix)
+    if all is not None: return install_all(all, yes, dict(sys_prefix=sys_prefix, prefix=prefix, env=env, profile=profile))
     if name is not None: check_name(name)
     plan = plan_for(python, project, script, notebook)
     check_name(name or plan.name)
@@ -79,10 +84,42 @@ def may_replace(kernel, elsewhere, choices="Choose another with --name, or repla
     spec = kernelspecs.read(found)
     runs = other.target if other else " ".join(spec["argv"][:1])
     whose = f"The name {kernel.name!r} is that of the kernel {spec['display_name']!r} in {found}, which runs {runs or 'notebooks'}"
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        sys.exit(f"ipymini: {whose}. {choices}; uninstall brings it back.")
-    if input(f"{whose}.\nReplace it, until `ipymini uninstall {kernel.name}` brings it back? [y/N] ").strip().lower() not in ("y", "yes"):
-        sys.exit("ipymini: nothing was installed")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()): sys.exit(f"ipymini: {whose}. {choices}; uninstall brings it back.")
+    if not asked(f"{whose}.\nReplace it, until `ipymini uninstall {kernel.name}` brings it back? [y/N] "): sys.exit("ipymini: nothing was installed")
+
+def install_all(places, yes, options):
+    "Show all environments of this user, ask, and install a kernel with `options` for each that has none."
+    taken = {kernel.target for kernel in kernelspecs.kernels().values()}
+    found = [(python, made_by, python.executable in taken or python.prefix == sys.prefix) for python,made_by in find_environments(places)]
+    if not found: sys.exit("ipymini: no environment was found; name the folders in which to look: ipymini install --all DIR")
+    show_table([("KERNEL", "PYTHON", "MADE BY", "ENVIRONMENT"), *(row_of(*o) for o in found)])
+    wanted = [python for python,_,has_kernel in found if not has_kernel and python.number >= oldest]
+    if not wanted: return print("There is nothing to install.")
+    if not yes and not asked(f"Install {len(wanted)} kernels? [y/N] "): sys.exit("ipymini: nothing was installed; --yes does it without a question")
+    failed = False
+    for python,name in zip(wanted, unused_names(wanted)):
+        try: install(python=python.executable, name=name, **options)
+        except SystemExit as e:
+            print(f"{python.prefix}: {e}", file=sys.stderr)
+            failed = True
+    if failed: sys.exit(1)
+
+def row_of(python, made_by, has_kernel):
+    mark = "yes" if has_kernel else "" if python.number >= oldest else "too old"
+    return mark,python.version,made_by,short(python.prefix)
+
+def asked(question):
+    "True if a person at a terminal says yes."
+    return sys.stdin.isatty() and sys.stdout.isatty() and input(question).strip().lower() in ("y", "yes")
+
+def unused_names(pythons):
+    "A name for a kernel of each of `pythons`, that no other kernel has."
+    used = set(kernelspecs.all_specs())
+    for python in pythons:
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", python.name)
+        name = next(o for o in (stem, *(f"{stem}-{n}" for n in count(2))) if o.lower() not in used)
+        used.add(name.lower())
+        yield name
 
 # -- what a kernel is to start
 

@@ -1,6 +1,7 @@
 "Environments for the tests, made by uv, and kernels in them; what a test calls by name. Fixtures are in conftest.py."
 
-import hashlib, json, os, subprocess, sys
+import hashlib, json, os, socket, subprocess, sys, urllib.request
+from helpers import connect, until
 from jupyter_client.kernelspec import KernelSpecManager
 from pathlib import Path
 import pytest
@@ -48,3 +49,71 @@ def foreign(name, argv=("/bin/other", "{connection_file}")):
     folder.mkdir(parents=True)
     (folder/"kernel.json").write_text(json.dumps(dict(argv=argv, display_name="Other", language="python")))
     return folder
+
+class Server:
+    "A jupyter_server with our extension, in `folder`."
+    def __init__(self, folder, **env):
+        folder.mkdir()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        self.url,self.log,self.folder = f"http://127.0.0.1:{port}",folder.with_suffix(".log"),folder
+        self.env = {**os.environ, "JUPYTER_RUNTIME_DIR": str(folder/"runtime"), **env}
+        options = dict(port=port, port_retries=0, root_dir=folder, disable_check_xsrf=True, **{"jpserver_extensions": "{'ipymini.environments.server': True}"})
+        argv = [f"--ServerApp.{name}={value}" for name,value in options.items()]
+        argv += ["--IdentityProvider.token=", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--SpareProvisioner.refill_after=0"]
+        with open(self.log, "w") as log:
+            self.proc = subprocess.Popen([sys.executable, "-m", "jupyter_server", *argv], env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
+        until(self.is_up, "jupyter_server to answer", 60)
+
+    def is_up(self):
+        assert self.proc.poll() is None, self.log.read_text()[-3000:]
+        try: return self.api("status")
+        except OSError: return None
+
+    def api(self, path, method="GET", **content):
+        "What the server's API says at `path`."
+        data = json.dumps(content).encode() if method == "POST" else None
+        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/api/{path}", method=method, data=data), timeout=60) as reply:
+            return json.loads(reply.read() or "null")
+
+    def start(self, name): return self.api("kernels", "POST", name=name)["id"]
+    def restart(self, id): self.api(f"kernels/{id}/restart", "POST")
+
+    def client(self, id):
+        "A client of the kernel `id`."
+        return connect(self.folder/f"runtime/kernel-{id}.json", timeout=60)
+
+    def value(self, id, code):
+        "The value of an expression in the kernel `id`."
+        kc = self.client(id)
+        try: return eval(kc.run(code, store_history=False).result)
+        finally: kc.stop_channels()
+
+    def spares(self):
+        "The pids of spares that the server has."
+        return [pid for pid,words in children(self.proc.pid).items() if "spare" in words]
+
+    def ready(self, count=1):
+        "Wait for `count` spares that have imported all they import; their pids."
+        return until(lambda: len(pids := self.spares()) == count and all(map(waits, pids)) and pids, f"{count} spares, not {self.spares()}")
+
+    def stop(self):
+        self.proc.terminate()
+        try: self.proc.wait(20)
+        except subprocess.TimeoutExpired: self.proc.kill()
+
+def children(parent):
+    "The command lines of the processes that `parent` has started, by pid."
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) != parent: continue
+            found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        except OSError: pass
+    return found
+
+def waits(pid):
+    "True if the process `pid` waits for a pipe to be written."
+    try: return "pipe" in Path(f"/proc/{pid}/wchan").read_text()
+    except OSError: return False

@@ -1,7 +1,7 @@
 "The commands install, kernels, uninstall: names, conflicts, what they say"
 
 import os, sys
-from places import cli, find, folder_of, foreign, install, spec_of
+from places import cli, find, folder_of, foreign, install, run_uv, spec_of
 import pytest
 
 @pytest.mark.parametrize("command", ["install", "kernels", "uninstall"])
@@ -108,3 +108,25 @@ def test_uninstall_takes_ours_only(name, said):
     if name == "alien": foreign(name)
     out = cli("uninstall", name)
     assert out.returncode == 1 and said in out.stderr and out.stderr.count("\n") == 1
+
+# -- all of them
+
+def found(out): return [line.split()[-1] for line in out.stdout.splitlines()]
+
+def test_all_shows_environments_below_a_folder_and_those_of_tools(venv, tmp_path):
+    home = tmp_path/"home"
+    for place in ("work/a/.venv", ".pyenv/versions/3.99", ".cache/pypoetry/virtualenvs/p-1"):
+        (home/place).parent.mkdir(parents=True)
+        run_uv("venv", "-q", home/place)
+    out = cli("install", "--all", home/"work", env=dict(HOME=str(home), PYENV_ROOT=""))
+    assert [o.replace("~", str(home)) for o in found(out)[1:4]] == [str(home/o) for o in ("work/a/.venv", ".pyenv/versions/3.99", ".cache/pypoetry/virtualenvs/p-1")]
+    assert out.returncode == 1 and "--yes" in out.stderr
+
+def test_all_installs_what_has_no_kernel_under_names_of_its_own(tmp_path, places):
+    env = dict(HOME=str(tmp_path/"home"), PYENV_ROOT="", JUPYTER_DATA_DIR=str(tmp_path/"data"))
+    for name in ("a", "b"): run_uv("venv", "-q", tmp_path/name/"tool")
+    first = cli("install", "--all", tmp_path, "--yes", env=env)
+    assert first.returncode == 0, first.stderr
+    assert [line.split()[2] for line in first.stdout.splitlines() if line.startswith("Installed")] == ["tool", "tool-2"]
+    again = cli("install", "--all", tmp_path, "--yes", env=env)
+    assert again.stdout.splitlines()[-1] == "There is nothing to install." and again.stdout.count("yes ") == 2

@@ -1,0 +1,50 @@
+"The environments of this user: where tools put theirs, and virtual environments below folders that a person names."
+
+import os
+from glob import glob
+from pathlib import Path
+
+from .make import NoEnvironment
+from .pythons import find_python, inspect_python
+
+depth = 4  # how many folders deep a virtual environment may lie below a folder that is named
+skipped = {"node_modules", "site-packages", "__pycache__", ".git"}
+
+# who makes them: the variable that names their folder, or its usual places
+homes = dict(
+    conda=("CONDA_ENVS_PATH", ["~/miniconda3/envs", "~/anaconda3/envs", "~/miniforge3/envs", "~/mambaforge/envs", "~/micromamba/envs", "~/.conda/envs"]),
+    uv=("UV_PYTHON_INSTALL_DIR", ["~/.local/share/uv/python", "~/.local/share/uv/tools"]),
+    pyenv=("PYENV_ROOT", ["~/.pyenv/versions"]),
+    pipx=("PIPX_HOME", ["~/.local/share/pipx/venvs", "~/.local/pipx/venvs"]),
+    poetry=("POETRY_CACHE_DIR", ["~/.cache/pypoetry/virtualenvs", "~/Library/Caches/pypoetry/virtualenvs"]),
+    virtualenvwrapper=("WORKON_HOME", ["~/.virtualenvs"]))
+inside = dict(PYENV_ROOT="versions", PIPX_HOME="venvs", POETRY_CACHE_DIR="virtualenvs")  # of the folder that the variable names
+
+def find_environments(folders):
+    "The `Python` of each environment, with what made it, once; those of `folders` first."
+    found = {}
+    for made_by,folder in [*(("venv", o) for folder in folders for o in venvs_below(folder)), *known_places()]:
+        try: python = inspect_python(find_python(str(folder)))
+        except NoEnvironment: continue  # a folder that is no environment, or one that is broken
+        if os.path.realpath(python.prefix) not in found: found[os.path.realpath(python.prefix)] = python,made_by
+    return list(found.values())
+
+def venvs_below(folder):
+    "The virtual environments below `folder`."
+    start = Path(folder).expanduser().absolute()
+    for path,names,files in os.walk(start):
+        if "pyvenv.cfg" in files:
+            yield path
+            names.clear()
+        if len(Path(path).relative_to(start).parts) >= depth: names.clear()
+        names[:] = sorted(set(names) - skipped)
+
+def known_places():
+    "What made an environment, and its folder, for all in the usual places."
+    for made_by,(variable,usual) in homes.items():
+        named = os.environ.get(variable)
+        places = [os.path.join(named, inside.get(variable, ""))] if named else usual
+        for place in places: yield from ((made_by, folder) for folder in sorted(glob(os.path.expanduser(os.path.join(place, "*")))))
+    # conda's own list of all that it ever made
+    listed = Path.home()/".conda/environments.txt"
+    if listed.exists(): yield from (("conda", folder) for folder in listed.read_text().splitlines() if folder)
