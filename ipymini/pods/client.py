@@ -8,6 +8,7 @@ from functools import update_wrapper
 from . import marks
 from .errors import PodError, RemoteTraceback
 from .link import Link
+from .show import Screen
 from .values import loads
 from .wire import PLAIN
 
@@ -49,15 +50,14 @@ class Core:
         self.cwd = cwd
         self.link = None
         self.sources = []  # arguments of `define`, for a restarted pod
-        self.heed_names = lambda names: None  # called with the names of functions whenever `file` was loaded
+        self.screen = Screen()
         cores.add(self)
         self.about = None  # pid, version, path and prefix of the pod's Python
 
     def start(self):
         link = self.link = Link(self.argv, self.environ(), self.cwd)
         weakref.finalize(self, link.close).atexit = False
-        core = weakref.ref(self)
-        link.heed_names = lambda names: core() and core().heed_names(names)
+        link.screen = self.screen
         self.about = link.greet()
         if self.file: self.do("load", self.file)
         for source in self.sources: self.do("define", *source)
@@ -66,9 +66,6 @@ class Core:
         "Load the functions of a file, and again when it changes."
         self.file = os.fspath(path)
         self.do("load", self.file)
-
-    def interrupt_all(self):
-        for call in list(self.link.sent.values()): self.link.interrupt(call)
 
     def environ(self):
         "The caller's environment variables, less those that mean its own Python."
@@ -258,7 +255,7 @@ class Handle:
         self._kind = kind
         self._text = text
         self._reason = reason  # why it could not be sent
-        weakref.finalize(self, link.forgotten.append, id).atexit = False
+        weakref.finalize(self, link.writer.forgotten.append, id).atexit = False
 
     def __getattr__(self, name):
         if name.startswith("_"): raise AttributeError(f"names that begin with an underscore are not looked up in the pod: {name}")

@@ -8,6 +8,7 @@ from collections import deque
 from concurrent.futures import TimeoutError as NotYet
 from itertools import count
 from queue import Empty, SimpleQueue
+from types import SimpleNamespace
 from distributed import get_worker
 from .client import Core, pod
 from .errors import PodError
@@ -30,12 +31,13 @@ class FarLink:
     "What a `Link` is to other parts of pods, for one that lives in another process: its token, and whether it has ended."
     reason = None  # a pod that is gone may be made anew
 
-    def __init__(self, token, close):
+    def __init__(self, token, close, interrupt):
         self.token = token
         self.close = close
         self.ended = None
-        self.forgotten = deque()
+        self.writer = SimpleNamespace(forgotten=deque())  # ids of handles that nobody here holds any more
         self.sent = {}  # number: the call that is running
+        self.interrupt_all = lambda: [interrupt(number) for number in list(self.sent)]
 
 class FarCore(Core):
     "A pod on a worker of dask's."
@@ -54,7 +56,7 @@ class FarCore(Core):
         submitted = self.client.submit(Far, self.kwargs, self.topic, actor=True, workers=[self.worker], pure=False)
         self.actor = submitted.result()
         token,self.about = self.actor.hello().result()
-        self.link = FarLink(token, self.close)
+        self.link = FarLink(token, self.close, self.actor.interrupt)
         for source in self.sources: self.do("define", *source)
 
     def close(self):
@@ -70,7 +72,8 @@ class FarCore(Core):
         buffers = []
         body = pickle.dumps(request, 5, buffer_callback=buffers.append)
         number = next(self.numbers)
-        forgotten = [self.link.forgotten.popleft() for _ in range(len(self.link.forgotten))]
+        dropped = self.link.writer.forgotten
+        forgotten = [dropped.popleft() for _ in range(len(dropped))]
         self.link.sent[number] = number
         try:
             future = self.actor.perform(number, body, [bytes(o.raw()) for o in buffers], forgotten)
@@ -136,9 +139,6 @@ class FarCore(Core):
         "As `do`, on a thread."
         return await asyncio.to_thread(self.do, *request)
 
-    def interrupt_all(self):
-        for number in list(self.link.sent): self.actor.interrupt(number)
-
 class Far:
     "The actor: a pod of this worker's machine."
     def __init__(self, kwargs, topic):
@@ -146,9 +146,8 @@ class Far:
         self.topic = topic
         self.core = pod(**kwargs)._core
         self.calls = {}  # number: the Call that runs
-        link = self.core.link
-        link.show = lambda *content: self.tell("show", content)
-        link.show_text = lambda *content: self.tell("text", content)
+        self.core.screen.show = lambda *content: self.tell("show", content)
+        self.core.screen.text = lambda *content: self.tell("text", content)
 
     def hello(self): return self.core.link.token,self.core.about
 
@@ -159,7 +158,7 @@ class Far:
     def perform(self, number, body, buffers, forgotten):
         "Relay a call: kind, body and buffers of the reply, or None and why the pod is gone."
         link = self.core.link
-        link.forgotten.extend(forgotten)
+        link.writer.forgotten.extend(forgotten)
         call = self.calls[number] = link.pickled_call(body, [memoryview(o) for o in buffers])
         try: link.perform(call)
         finally:

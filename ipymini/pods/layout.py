@@ -28,7 +28,7 @@ def load(path, namespace=None):
     res = pod(python(folder), name=folder.name, env=dict(PYTHONPATH=search_path(root)), cwd=os.getcwd())
     names = {}
     loaded[folder] = res,namespace,names
-    if namespace is not None: res._core.heed_names = lambda found: inject(res, found, namespace, names)
+    if namespace is not None: res._core.screen.names = lambda found: inject(res, found, namespace, names)
     res._core.use_file(folder/"pod.py")
     return res
 

@@ -124,7 +124,7 @@ class Work:
         try:
             while True: self.todo.get_nowait()
         except Empty: pass
-        for each in pool._pods: each._core.interrupt_all()
+        for each in pool._pods: each._core.link.interrupt_all()
 
 class Bar:
     "A line on stderr that tells how far a map is, drawn anew now and then."

@@ -11,6 +11,12 @@ def show_text(stream, text):
     file.write(text)
     file.flush()
 
+class Screen:
+    "What shows a pod's text and displays; another one may send them on, or take the names of functions that were loaded."
+    def text(self, stream, text): show_text(stream, text)
+    def show(self, *content): show(*content)
+    def names(self, names): pass
+
 def shell():
     "IPython's shell, if this is one."
     core = sys.modules.get("IPython.core.getipython")

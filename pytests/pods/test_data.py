@@ -97,8 +97,8 @@ def test_nothing_stays_in_dev_shm():
     assert set(os.listdir("/dev/shm")) <= before
 
 def test_memory_is_given_back_when_the_pod_is_idle(monkeypatch):
-    from ipymini.pods import link
-    monkeypatch.setattr(link, "idle_after", .3)
+    from ipymini.pods import writer
+    monkeypatch.setattr(writer, "idle_after", .3)
     with pod() as p:
         p.run("def echo(x): return x")
         before = mapped(os.getpid()),mapped(p.pid)

@@ -1,0 +1,85 @@
+"""A child process that is a pod: how it is started, ended and buried.
+
+Its sockets and pipes are made here and passed by descriptor, so nobody else can have them. POSIX only: `pass_fds`."""
+import os, signal, socket, subprocess, time
+from pathlib import Path
+from tempfile import TemporaryFile
+from .errors import PodError
+from .wire import Wire, can_share
+
+quit_time = 1  # s for a pod to end by itself
+start_file = Path(__file__).with_name("start.py")
+
+class Process:
+    "The child. `argv`: what starts Python there; `token`: what the pod is called in handles."
+    def __init__(self, argv, env, cwd, token):
+        if os.name != "posix": raise PodError("pods need descriptors to be passed to a child process, which this system does not do")
+        self.shared = can_share() and os.environ.get("IPYMINI_POD_SHARED") != "0"
+        calls,their_calls = socket.socketpair()
+        control,their_control = socket.socketpair()
+        life,self.life = os.pipe()  # its end is the end of the pod
+        self.report = TemporaryFile()  # where the pod's faulthandler writes
+        theirs = [their_calls.fileno(), their_control.fileno(), life, self.report.fileno()]
+        words = [*argv, str(start_file), *map(str, [*theirs, int(self.shared), token])]
+        try: self.popen = open_process(words, env, cwd, theirs)
+        except OSError as error:
+            os.close(self.life)
+            raise PodError(f"the pod did not start: {error}") from None
+        finally:
+            their_calls.close()
+            their_control.close()
+            os.close(life)
+        self.calls = Wire(calls, self.shared)
+        self.control = Wire(control)
+
+    def kill(self):
+        "End the child and what it has started."
+        try: os.killpg(self.popen.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError): pass  # all have ended; macOS says it so of zombies
+
+    def shut(self, how=socket.SHUT_WR):
+        "Send no more calls: the child ends when it has done what it has."
+        try: self.calls.sock.shutdown(how)
+        except OSError: pass  # the other end has gone already
+
+    def reap(self):
+        "The exit code, soon: the child has closed its socket. What it started and left is killed while its number cannot be another's."
+        self.wait_for_end()
+        self.kill()
+        return self.popen.wait()
+
+    def wait_for_end(self):
+        if not hasattr(os, "waitid"):
+            try: self.popen.wait(quit_time)
+            except subprocess.TimeoutExpired: pass
+            return
+        end = time.monotonic() + quit_time
+        while time.monotonic() < end:
+            if os.waitid(os.P_PID, self.popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT): return
+            time.sleep(.002)  # no event tells of an end that another thread may also wait for
+
+    def crash_report(self):
+        "The lines that faulthandler wrote, but for those of our own files."
+        self.report.seek(0)
+        lines = self.report.read().decode("utf8", "replace").splitlines()
+        return [line for line in lines if line and str(start_file.parent) not in line]
+
+    def close_files(self):
+        for file in (self.calls.sock, self.control.sock, self.report, self.popen.stdout, self.popen.stderr): file.close()
+        os.close(self.life)
+
+    def let_go(self):
+        "In a forked child: close what keeps the pod alive."
+        os.close(self.life)
+        self.calls.sock.close()
+        self.control.sock.close()
+
+def open_process(words, env, cwd, fds):
+    "Start the words in a session of their own: an interrupt of the caller's group must not reach a pod by itself."
+    return subprocess.Popen(words, env=env, cwd=cwd, pass_fds=fds, start_new_session=True, bufsize=0,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+def cause_of_death(code):
+    "A signal's name, or the exit code. Above 128 it is how a shell, or uv, tells of a signal."
+    number = -code if code < 0 else code - 128
+    return signal.Signals(number).name if number in signal.valid_signals() else f"exit code {code}"

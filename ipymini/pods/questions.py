@@ -1,0 +1,31 @@
+"What a pod asks its caller, answered on the thread of the call."
+import os
+from .show import ask
+from .values import Decoder
+from .wire import ANSWER
+
+def answer(link, number, kind, *content):
+    "Answer a question of the pod's."
+    try: line = questions[kind](*content)
+    except KeyboardInterrupt:
+        link.tell(ANSWER, number, (None, ("KeyboardInterrupt", "")))
+        raise
+    link.tell(ANSWER, number, line)
+
+def knows(module, name):
+    "True if a pickle with this class or function can be read here."
+    try: Decoder(b"", (), {}).find_class(module, name)
+    except (ImportError, AttributeError, ValueError): return False
+    return True
+
+def lendable(version):
+    """What a pod's Python needs to import IPython from our environment: the folder of `boot` and the arguments of its
+    `lend`; None if it is too old."""
+    from ..environments import boot, lending
+    from ..environments.pythons import Python, oldest
+    python = Python("", version, "", "", "")
+    if python.number < oldest: return None
+    packages = lending.lendable(python)
+    return os.path.dirname(boot.__file__),dict(packages=packages, folders=lending.our_folders(packages))
+
+questions = dict(input=ask, knows=knows, lend=lendable)
