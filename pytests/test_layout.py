@@ -108,7 +108,7 @@ def test_only_serve_replies(): assert where(calls("reply")) == {"kernel.Kernel.s
 def test_nobody_sleeps():
     "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for; and for a signal"
     assert where(calls("sleep")) <= {"kernel.Kernel.on_end", "system.processes.wait_process", "system.processes.reap", "subshell.Subshell.wait_until",
-        "pods.link.Link.reap"}
+        "pods.process.Process.wait_for_end"}
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
