@@ -10,15 +10,16 @@ from .pythons import find_python, inspect_python
 depth = 4  # how many folders deep a virtual environment may lie below a folder that is named
 skipped = {"node_modules", "site-packages", "__pycache__", ".git"}
 
-# who makes them: the variable that names their folder, or its usual places
-homes = dict(
-    conda=("CONDA_ENVS_PATH", ["~/miniconda3/envs", "~/anaconda3/envs", "~/miniforge3/envs", "~/mambaforge/envs", "~/micromamba/envs", "~/.conda/envs"]),
-    uv=("UV_PYTHON_INSTALL_DIR", ["~/.local/share/uv/python", "~/.local/share/uv/tools"]),
-    pyenv=("PYENV_ROOT", ["~/.pyenv/versions"]),
-    pipx=("PIPX_HOME", ["~/.local/share/pipx/venvs", "~/.local/pipx/venvs"]),
-    poetry=("POETRY_CACHE_DIR", ["~/.cache/pypoetry/virtualenvs", "~/Library/Caches/pypoetry/virtualenvs"]),
-    virtualenvwrapper=("WORKON_HOME", ["~/.virtualenvs"]))
-inside = dict(PYENV_ROOT="versions", PIPX_HOME="venvs", POETRY_CACHE_DIR="virtualenvs")  # of the folder that the variable names
+# who makes them, the variable that moves their folder, what of that folder holds them, where they are without the variable
+homes = """
+    conda   CONDA_ENVS_PATH        .            ~/miniconda3/envs ~/anaconda3/envs ~/miniforge3/envs ~/mambaforge/envs ~/micromamba/envs ~/.conda/envs
+    uv      UV_PYTHON_INSTALL_DIR  .            ~/.local/share/uv/python
+    uv      UV_TOOL_DIR            .            ~/.local/share/uv/tools
+    pyenv   PYENV_ROOT             versions     ~/.pyenv/versions
+    pipx    PIPX_HOME              venvs        ~/.local/share/pipx/venvs ~/.local/pipx/venvs
+    poetry  POETRY_CACHE_DIR       virtualenvs  ~/.cache/pypoetry/virtualenvs ~/Library/Caches/pypoetry/virtualenvs
+    virtualenvwrapper  WORKON_HOME  .           ~/.virtualenvs
+"""
 
 def find_environments(folders):
     "The `Python` of each environment, with what made it, once; those of `folders` first."
@@ -41,9 +42,10 @@ def venvs_below(folder):
 
 def known_places():
     "What made an environment, and its folder, for all in the usual places."
-    for made_by,(variable,usual) in homes.items():
+    for line in homes.strip().splitlines():
+        made_by,variable,inside,*usual = line.split()
         named = os.environ.get(variable)
-        places = [os.path.join(named, inside.get(variable, ""))] if named else usual
+        places = [os.path.join(named, inside)] if named else usual
         for place in places: yield from ((made_by, folder) for folder in sorted(glob(os.path.expanduser(os.path.join(place, "*")))))
     # conda's own list of all that it ever made
     listed = Path.home()/".conda/environments.txt"

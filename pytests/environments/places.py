@@ -25,7 +25,7 @@ def install(*argv, **kw):
     "Install a kernel with the options `argv`; its name."
     out = cli("install", *argv, **kw)
     assert out.returncode == 0, out.stderr
-    return out.stdout.split()[2]
+    return next(line.split()[2] for line in out.stdout.splitlines() if line.startswith("Installed kernelspec"))
 
 def folder_of(name):
     "The folder of the kernelspec `name`."
