@@ -52,40 +52,39 @@ class Bridge:
 
     async def execute(self, msg):
         "Run the cell in `msg` and tell how it went"
-        c,st,ip = msg["content"],msg.state,self.ip
+        cell,ip = msg.cell,self.ip
         self.out.mend()
         sys.displayhook = ip.displayhook
-        silent = bool(c.get("silent"))
-        store = bool(c.get("store_history", True)) and not silent
-        if st["stored"]: ip.settle_history(c.get("allow_stdin", True))
-        try: res = await self.run(c["code"], store, silent, msg["metadata"].get("cellId"))
+        if cell.is_stored: ip.settle_history(cell.content.get("allow_stdin", True))
+        try: res = await self.run(cell, msg["metadata"].get("cellId"))
         except BaseException as e:  # of IPython's own making, as when it stores an exception that has no text
-            if "error" not in st: ip.showtraceback()
-            error = st["error"][0] if "error" in st else e
-        else: error = res.error_before_exec or res.error_in_exec or st.get("failed")
-        ok = error is None
-        reply = dict(status="ok", user_expressions=ip.user_expressions(c.get("user_expressions") or {})) if ok else self.failed(msg, error)
-        if store: self.save_soon()
-        return self.ended(msg, reply)
+            if not cell.error: ip.showtraceback()
+            error = cell.error[0] if cell.error else e
+        else: error = res.error_before_exec or res.error_in_exec or cell.failure
+        if error is None: reply = dict(status="ok", user_expressions=ip.user_expressions(cell.content.get("user_expressions") or {}))
+        else: reply = self.failed(cell, error)
+        if cell.store_history: self.save_soon()
+        return self.ended(cell, reply)
 
-    def ended(self, msg, reply):
-        "`reply` as the whole content of an execute_reply; the record of what failed goes, which would keep the frames of the cell alive"
-        st = msg.state
-        for name in ("error", "failed"): st.pop(name, None)
-        return dict(reply, execution_count=st["count"], payload=st["payload"])
+    def ended(self, cell, reply):
+        "`reply` as the whole content of an execute_reply; the record of what failed goes, which would keep the frames of the cell alive."
+        cell.error = cell.failure = None
+        return dict(reply, execution_count=cell.count, payload=cell.payload)
 
-    async def run(self, code, store, silent, cell_id):
-        "IPython's result for `code`; top-level await runs on the loop we are on, unless %autoawait names another"
-        ip,exc,res = self.ip,None,None
-        try: cell = ip.transform_cell(code)
-        except Exception: cell,exc = code,sys.exc_info()
-        self.ip.state["transformed"] = cell
-        coro = ip.run_cell_async(code, store, silent, transformed_cell=cell, preprocessing_exc_tuple=exc, cell_id=cell_id)
-        foreign = ip.loop_runner is not ip.loop_runner_map["asyncio"][0] and ip.should_run_async(code, transformed_cell=cell, preprocessing_exc_tuple=exc)
+    async def run(self, cell, cell_id):
+        "IPython's result for the code of `cell`; top-level await runs on the loop we are on, unless %autoawait names another."
+        ip,code,exc,res = self.ip,cell.code,None,None
+        try: cell.transformed = ip.transform_cell(code)
+        except Exception:
+            cell.transformed = code
+            exc = sys.exc_info()
+        transformed = dict(transformed_cell=cell.transformed, preprocessing_exc_tuple=exc)
+        coro = ip.run_cell_async(code, cell.store_history, cell.silent, cell_id=cell_id, **transformed)
+        foreign = ip.loop_runner is not ip.loop_runner_map["asyncio"][0] and ip.should_run_async(code, **transformed)
         try: res = ip.loop_runner(coro) if foreign else await coro
         finally:
             ip.events.trigger("post_execute")
-            if not silent: ip.events.trigger("post_run_cell", res)
+            if not cell.silent: ip.events.trigger("post_run_cell", res)
             self.flush_streams()
         return res
 
@@ -94,28 +93,24 @@ class Bridge:
         try: self.out.flush_others()
         except Exception: self.ip.showtraceback()
 
-    def begin(self, msg):
-        "Number the cell in `msg`: the next number for one that is stored, else the last; what execute_input shows"
-        c = msg["content"]
-        silent = bool(c.get("silent"))
-        store = bool(c.get("store_history", True)) and not silent and not c["code"].isspace() and c["code"] != ""
-        n = self.ip.number(store)
-        msg.state.update(count=n if store else n-1, number=n, stored=store, payload=[])
-        return n
+    def number(self, cell):
+        "Give `cell` its numbers: the next one, which it uses up if it is stored."
+        cell.number = self.ip.number(cell.is_stored)
+        cell.count = cell.number if cell.is_stored else cell.number-1
 
-    def failed(self, msg, error):
-        "Reply content for `error`, with the traceback that was shown; its last line, if somebody shows errors in a way of his own"
-        shown,content = msg.state.get("error", (None, None))
+    def failed(self, cell, error):
+        "Reply content for `error`, with the traceback that was shown; its last line, if somebody shows errors in a way of his own."
+        shown,content = cell.error or (None, None)
         if shown is not error:
             from traceback import format_exception_only
             content = error_content(type(error), error, format_exception_only(error))
         return dict(content, status="error", user_expressions={})
 
-    def interrupted(self, msg):
-        "Show and return a KeyboardInterrupt that hit before or after the cell's own code"
+    def interrupted(self, cell):
+        "Show and return a KeyboardInterrupt that hit before or after the cell's own code."
         error = KeyboardInterrupt()
         self.ip._showtraceback(KeyboardInterrupt, error, ["KeyboardInterrupt\n"])
-        return self.ended(msg, self.failed(msg, error))
+        return self.ended(cell, self.failed(cell, error))
 
     def save_soon(self):
         "Write history a second from now, off the path of replies"

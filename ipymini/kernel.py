@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from inspect import isawaitable
 from socket import socketpair
 
+from .cell import Cell
 from .system import crash, log, processes, stacks, usage
 from .channels.channel import Channel, Context, Heartbeat
 from .channels.connection import ports, read_connection, register, write_connection
@@ -117,7 +118,7 @@ class Kernel:
         return await res if isawaitable(res) else res
 
     def reply(self, msg, res):
-        meta = dict(started=msg.state["started"], status=res["status"]) if "started" in msg.state else None
+        meta = dict(started=msg.cell.started, status=res["status"]) if msg.cell else None
         return self.wire.pack(msg.type.removesuffix("_request")+"_reply", res, msg, meta, ids=msg.ids)
 
     @contextmanager
@@ -128,7 +129,7 @@ class Kernel:
         try: yield
         finally:
             with self.lock:
-                msg.state["ended"] = True
+                msg.ended = True
                 self.publish("status", dict(execution_state="idle"))
             parent.reset(tok)
 
@@ -136,7 +137,7 @@ class Kernel:
         "Tell everybody that the cell of `sub` runs on, after the idle of a request that overtook it"
         with self.lock:
             msg = sub.msg
-            if msg and not callable(msg) and "ended" not in msg.state: self.publish("status", dict(execution_state="busy"), msg)
+            if msg and not callable(msg) and not msg.ended: self.publish("status", dict(execution_state="busy"), msg)
 
     # -- handlers: (sub, msg) -> reply content; None sends no reply
 
@@ -144,22 +145,22 @@ class Kernel:
         c = msg["content"]
         if sub.aborting: return dict(failure(Aborted("a cell before this one failed")), status="aborted", execution_count=None)
         need(c, code=str)
-        msg.state["started"] = iso()
+        cell = msg.cell = Cell(c, iso())
         with self.lock:
             parent.begin(msg)
-            n = self.bridge.begin(msg)
-        if not c.get("silent"): self.publish("execute_input", dict(code=c["code"], execution_count=n))
-        if msg.state["stored"]: self.tell_death()
+            self.bridge.number(cell)
+        if not cell.silent: self.publish("execute_input", dict(code=cell.code, execution_count=cell.number))
+        if cell.is_stored: self.tell_death()
         self.letter.cell(c["code"])
         sub.context.run(parent.set, msg)
         try: res = await sub.user(self.bridge.execute(msg))
-        except KeyboardInterrupt: res = self.bridge.interrupted(msg)
-        if "put_out" in msg.state: self.iopub.drain()  # while we do the rest, clients read it, and have it before the reply
+        except KeyboardInterrupt: res = self.bridge.interrupted(cell)
+        if msg.has_output: self.iopub.drain()  # while we do the rest, clients read it, and have it before the reply
         if sub is self.main: self.catch_signals()  # the cell may have taken them
         self.letter.cell("")
         self.bridge.out.drain()
-        if res["status"] == "error" and c.get("stop_on_error", True) and not c.get("silent"): self.abort(sub)
-        msg.state["closed"] = True
+        if res["status"] == "error" and cell.stops_on_error: self.abort(sub)
+        cell.code_ended = True
         self.stdin.answer(lambda q: q.msg is msg, None)
         if self.bridge.exiting: self.leave(dict(status="ok", restart=False), .2)  # a console reads the reply after idle, if we live
         return res
@@ -258,7 +259,7 @@ class Kernel:
     def output(self, type, content, msg=None, **kw):
         "Publish what user code puts out: unlike ours, it waits while the readers are behind"
         msg = msg or parent.get() or parent.latest
-        if msg: msg.state["put_out"] = True
+        if msg: msg.has_output = True
         self.publish(type, content, msg, **kw)
         self.iopub.wait_for_room()
 
@@ -267,7 +268,7 @@ class Kernel:
         if type(name) is not str: name = str.__str__(name)  # else methods of a user's class would run on our threads
         if type(text) is not str: text = str.__str__(text)
         msg = msg or parent.get() or parent.latest
-        if msg: msg.state["put_out"] = True
+        if msg: msg.has_output = True
         for part in pieces(text) if len(text) > piece else (text,): self.iopub.text(name, msg, part)
         self.iopub.wait_for_room()
 
@@ -407,10 +408,10 @@ class Kernel:
         if self.bridge and self.bridge.dap: self.bridge.dap.interrupt()
         msg = self.main.msg if self.main else None
         (when,before),self.hit = self.hit,(clock.monotonic(), msg)
-        if not msg or msg is not before or clock.monotonic()-when > 3 or "started" not in msg.state or "told" in msg.state: return
-        msg.state["told"],text = True,stacks.stacks()
+        if not msg or msg is not before or clock.monotonic()-when > 3 or not msg.cell or msg.cell.stacks_shown: return
+        msg.cell.stacks_shown,text = True,stacks.stacks()
         with self.lock:
-            if "ended" not in msg.state: self.iopub.text("stderr", msg, text)
+            if not msg.ended: self.iopub.text("stderr", msg, text)
 
     def reach(self, sub):
         "Interrupt `sub`, once it has left delicate code"

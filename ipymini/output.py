@@ -56,7 +56,7 @@ class Output:
             name = "getpass" if password else "raw_input"
             raise StdinNotImplementedError(f"{name} was called, but this frontend does not support input requests.")  # nbclient's tests read these words
         self.stdout.flush()
-        line = None if "closed" in msg.state else self.ask(prompt, password)
+        line = None if msg.cell and msg.cell.code_ended else self.ask(prompt, password)
         if line is None: raise StdinNotImplementedError("input() was called, but the cell that could ask has ended")
         if line == "\x04": raise EOFError
         return line
@@ -310,20 +310,20 @@ class DisplayHook(Hooked, displayhook.DisplayHook):
     @property
     def prompt_count(self):
         msg = self.out.parent.get()
-        return msg.state["count"] if msg is not None and "count" in msg.state else super().prompt_count  # a comm message has none
+        return msg.cell.count if msg is not None and msg.cell else super().prompt_count  # a comm message has none
 
     def quiet(self):
         "True if the cell ends in `;` as Python sees it: in what magics have become, not in the text of an SQL statement"
-        code = self.shell.state.get("transformed", "")
+        code = self.shell.cell.transformed if self.shell.cell else ""
         return ";" in code and self.semicolon_at_end_of_expression(code)
 
     def write_output_prompt(self): pass
 
     def compute_format_data(self, result):
-        st = self.shell.state
-        before = st.get("error")
+        cell = self.shell.cell
+        before = cell and cell.error
         data = super().compute_format_data(result)
-        if st.get("error") is not before: st["failed"] = st["error"][0]  # a result that cannot be shown fails the cell
+        if cell and cell.error is not before: cell.failure = cell.error[0]  # a result that cannot be shown fails the cell
         return data
 
     def write_format_data(self, format_dict, md_dict=None):

@@ -39,5 +39,5 @@ class Parent:
         batch = msg is not None and msg["content"].get("allow_stdin") is False
         return msg if own and not batch or msg is None else Lent(msg)
 
-def runs(msg): return "ended" not in msg.state
+def runs(msg): return not msg.ended
 parent = Parent()

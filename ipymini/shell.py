@@ -23,7 +23,7 @@ class Payloads(PayloadManager):
     @property
     def _payload(self):
         msg = self.parent.bridge.parent.get()
-        return msg.state.setdefault("payload", []) if msg is not None else []
+        return msg.cell.payload if msg is not None and msg.cell else []
 
     def clear_payload(self): self._payload.clear()
 
@@ -124,24 +124,25 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
     @property
     def execution_count(self):
         "The next cell's number; in a cell, the one that follows it"
-        return self.state.get("number", self.counter)
+        return self.cell.number if self.cell else self.counter
 
     @execution_count.setter
     def execution_count(self, n):
         if n > self.counter or n < self.execution_count: self.counter = n  # else IPython counts on what `number` has counted
-        if "number" in self.state: self.state["number"] = n
+        if self.cell: self.cell.number = n
 
     @property
-    def state(self):
+    def cell(self):
+        "The `Cell` for which this runs, or None."
         msg = self.bridge.parent.get()
-        return msg.state if msg is not None else {}
+        return msg.cell if msg is not None else None
 
     def _showtraceback(self, etype, evalue, stb):
         "Publish an error with the lines `stb`; None, which a `_render_traceback_` may return, asks for silence"
         lines = [stb] if isinstance(stb, str) else list(stb or [])
         content = error_content(etype, evalue, lines)
         if stb is not None: self.bridge.out.send("error", content)
-        self.state["error"] = evalue,content
+        if self.cell: self.cell.error = evalue,content
         self._last_traceback = lines
 
     def init_traceback_handlers(self, custom_exceptions):

@@ -30,7 +30,7 @@ class Overtaking:
     def enqueue_comm(self, msg, named):
         "Queue the comm message `msg`, which names the subshell `named`. On the shell thread"
         id = comm_id(msg)
-        msg.state["due"] = clock.monotonic()+patience
+        msg.may_leave = clock.monotonic()+patience
         with self.lock:
             lane = self.lanes.get(id)
             if not lane: lane = self.lanes[id] = Lane(self.place(msg, named))
@@ -51,7 +51,7 @@ class Overtaking:
         "Let what need not wait leave the queue of `sub`; what has to wait is looked at again when it may leave. On the side thread"
         self.waiting.add(sub)  # before the look at what runs: who ends it looks here afterwards
         msg = sub.msg
-        running = isinstance(msg, dict) and "ended" not in msg.state
+        running = isinstance(msg, dict) and not msg.ended
         left = min(patience, sub.since+patience-clock.monotonic()) if running else patience
         if left <= 0:
             for o in sub.take(only(quick)): self.kernel.side.put((o, sub))
@@ -76,7 +76,7 @@ class Overtaking:
         first = msgs[0]
         comm = self.kernel.bridge.comm_of(first)
         to = self.kernel.subs.get(first["header"].get("subshell_id"))
-        if to is sub or clock.monotonic() < first.state["due"]: return None
+        if to is sub or clock.monotonic() < first.may_leave: return None
         if comm and comm.in_use(): return None
         return to if self.lanes[comm_id(first)].count == len(msgs) else None  # else `sub` is handling one
 

@@ -20,7 +20,10 @@ class Msg(dict):
         super().__init__(header=header, msg_id=header.get("msg_id"), msg_type=header.get("msg_type"), parent_header=parent_header or {},
             metadata=metadata or {}, content=content or {}, buffers=list(buffers))
         self.type,self.ids,self.raw = header.get("msg_type"), ids, raw or encode(header)
-        self.state = {}  # what the cell that runs for this message has so far: count, code, payload, traceback
+        self.cell = None         # the `Cell` of an execute_request that runs or has run
+        self.ended = False       # True once its idle was published
+        self.has_output = False  # True once something was published on its behalf
+        self.may_leave = None    # when a comm message may overtake a running cell; a time of the monotonic clock
 
     @classmethod
     def of(cls, d):

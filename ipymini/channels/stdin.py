@@ -34,7 +34,7 @@ class Stdin(Channel):
 
     def put(self, q):
         self.askers.append(q)
-        if "closed" in q.msg.state: return q.answer(None)  # its cell ended meanwhile
+        if q.msg.cell and q.msg.cell.code_ended: return q.answer(None)  # its cell ended meanwhile
         if q is self.askers[0]: self.deliver()
 
     def drop(self, q):

@@ -48,7 +48,7 @@ def bind(comm, publish, kernel):
         def in_use(self):
             "True while the request that opened this comm, or the cell that sent on it last, has not ended"
             requests = [o() for o in (self.opener, self.sender) if o]
-            return any(o is not None and "ended" not in o.state for o in requests)
+            return any(o is not None and not o.ended for o in requests)
 
     Comm.kernel,ours = kernel,CommManager()
     comm.create_comm,comm.get_comm_manager = Comm,lambda: ours
