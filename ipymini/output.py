@@ -1,20 +1,17 @@
-"""What user code writes, shows and asks: stdout and stderr, displays and results, `input`; and which request a thread's output belongs to.
+"""What user code writes, shows and asks: stdout and stderr, displays and results, `input`.
 
 Imports nothing of ours: `Output` is handed its ways out; `parent`, the `Parent` that tells the current request; `message(dict)`, which makes a request of one.
 Read `Output` first; below it the streams, IPython's two display hooks, and `Capture`, which turns file descriptors 1 and 2 into streams."""
 import builtins, codecs, io, os, select, sys, threading
 from contextvars import Context
-from functools import partial, wraps
 from IPython.core import displayhook, displaypub
 from IPython.core.error import StdinNotImplementedError
-from types import CoroutineType, FunctionType, MethodType
 
 class Output:
     "Takes over, from `start`, the process's streams and prompts"
     def __init__(self, publish, write, flush, ask, parent, message):
         self.publish,self.write,self.flush,self.ask,self.parent,self.message = publish,write,flush,ask,parent,message
         self.stdout,self.stderr,self.capture = OutStream(self, "stdout"),OutStream(self, "stderr"),None
-        self.carries = os.environ.get("IPYMINI_THREAD_OUTPUT") != "latest"  # else what threads write belongs to the newest cell
 
     def start(self, capture):
         if capture and os.name == "posix": self.capture = Capture(self)
@@ -23,7 +20,6 @@ class Output:
         builtins.input = self.input
         import getpass
         getpass.getpass = self.getpass
-        if self.carries: self.carry()
         if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=self.after_fork)
 
     def mend(self):
@@ -61,101 +57,6 @@ class Output:
         if line == "\x04": raise EOFError
         return line
 
-    def carry(self):
-        "Let threads write on behalf of the cell that started them, and what is handed to a pool on behalf of the cell that handed it on"
-        from concurrent.futures import Future
-        from concurrent.futures.thread import _WorkItem
-        self.carry_threads(threading.Thread)
-        self.carry_work(_WorkItem)
-        add = Future.add_done_callback
-
-        @wraps(add)
-        def add_done_callback(future, fn): return add(future, self.on_behalf(fn))
-        Future.add_done_callback = add_done_callback
-
-    def carry_threads(self, cls):
-        "`cls`: threading.Thread. A thread takes over what its starter left on it before any code that a traceback could show"
-        start,bootstrap,parent = cls.start,cls._bootstrap_inner,self.parent
-
-        @wraps(start)
-        def starting(thread):
-            vars(thread)[mark] = parent.handed(runs_code_of_a_cell(thread))
-            try: start(thread)
-            except BaseException as e:
-                hide_frame(e)
-                raise
-
-        @wraps(bootstrap)
-        def bootstrapping(thread):
-            msg = vars(thread).pop(mark, None)
-            parent.set(msg)
-            context = getattr(thread, "_context", None)  # from Python 3.14 on `run` has one of its own
-            if context is not None: context.run(parent.set, msg)
-            bootstrap(thread)
-
-        cls.start,cls._bootstrap_inner = starting,bootstrapping
-
-    def carry_work(self, cls):
-        "`cls`: what a ThreadPoolExecutor makes of a callable that is submitted. The callable is left alone: it may be a proxy, or go to another interpreter"
-        init,run,parent = cls.__init__,cls.run,self.parent
-
-        @wraps(init)
-        def made(item, *args, **kw):
-            init(item, *args, **kw)
-            vars(item)[mark] = parent.handed(True)
-
-        @wraps(run)
-        def running(item, *args):
-            parent.set(vars(item)[mark])
-            run(item, *args)
-
-        cls.__init__,cls.run = made,running
-
-    def carry_pools(self, pools):
-        "The same for the module `multiprocessing.pool`: functions of its ThreadPool; callbacks, and iterables, which its Pool, too, runs on threads of its own"
-        Pool,Result = pools.Pool,pools.ApplyResult
-        apply,generate,init = Pool.apply_async,Pool._guarded_task_generation,Result.__init__
-        def function(pool, fn): return self.on_behalf(fn) if isinstance(pool, pools.ThreadPool) else fn
-
-        @wraps(apply)
-        def apply_async(pool, func, *args, **kw):
-            try: return apply(pool, function(pool, func), *args, **kw)
-            except BaseException as e:
-                hide_frame(e)
-                raise
-
-        @wraps(generate)
-        def generating(pool, job, func, iterable): return generate(pool, job, function(pool, func), self.items(iterable, self.parent.handed(True)))
-
-        @wraps(init)
-        def made(result, pool, callback, error_callback): init(result, pool, self.on_behalf(callback), self.on_behalf(error_callback))
-
-        Pool.apply_async,Pool._guarded_task_generation,Result.__init__ = apply_async,generating,made
-
-    def on_behalf(self, fn):
-        "`fn`, or None, for a call on another thread: on behalf of the cell that runs now, and without a frame of ours in a traceback"
-        msg,parent = self.parent.handed(True),self.parent
-        if fn is None or msg is None: return fn
-        def call(*args, **kw):
-            before = parent.set(msg)
-            try: return fn(*args, **kw)
-            except BaseException as e:
-                hide_frame(e)
-                raise
-            finally: parent.reset(before)
-        return call
-
-    def items(self, iterable, msg):
-        "The items of `iterable`, which is asked for them on behalf of `msg`"
-        self.parent.set(msg)
-        try:
-            for item in iterable:
-                yield item
-                self.parent.set(msg)
-        except BaseException as e:
-            hide_frame(e)
-            raise
-
     def after_fork(self):
         # in a forked child, which has neither our threads nor a right to our sockets: its text goes through file descriptors
         for s in (self.stdout, self.stderr):
@@ -168,31 +69,6 @@ class Output:
         elif "text/plain" in content.get("data", {}): print(content["data"]["text/plain"])
 
     def refuse(self, prompt, password): raise StdinNotImplementedError("input() does not work in a forked process")
-
-mark = "ipymini_request"  # the attribute that carries a request from one thread to another
-
-def hide_frame(error):
-    "Take the frame that calls this out of the traceback of `error`, which it caught and raises again"
-    tb = BaseException.__traceback__.__get__(error)  # whatever its class makes of the name
-    BaseException.with_traceback(error, tb.tb_next)
-
-def runs_code_of_a_cell(thread):
-    "True if the class of `thread`, its target, or what that is handed was defined in a cell"
-    parts = [type(thread)]
-    for value in vars(thread).values():
-        if type(value) is dict: parts += value.values()
-        elif type(value) in (tuple, list): parts += value
-        else: parts.append(value)
-    return any(map(is_of_a_cell, parts))
-
-def is_of_a_cell(part):
-    "True if `part` is code that was defined in a cell, or an object with such code; a proxy is asked for no attribute"
-    kind = type(part)
-    if kind is MethodType: return is_of_a_cell(part.__func__) or is_of_a_cell(part.__self__)
-    if kind is partial: return any(map(is_of_a_cell, (part.func, *part.args)))
-    if kind is CoroutineType: return bool(part.cr_frame) and part.cr_frame.f_globals.get("__name__") == "__main__"
-    if kind is not FunctionType and not issubclass(kind, type): part = kind
-    return part.__module__ == "__main__"
 
 def is_open(stream):
     "True if `stream` can be written to, as far as it tells"

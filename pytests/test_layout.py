@@ -142,7 +142,7 @@ def test_base_exceptions_are_caught_around_user_code_only():
     "`aside` hands them to whoever waits; `brief`, `textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
     assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "shell.textless", "contents.error_content", "subshell.Subshell.drive",
         "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.common.aside.run", "debugger.values.brief", "channels.channel.Channel.wake",
-        "compat.loops.aside.call", "output.Output.carry_threads.starting", "output.Output.carry_pools.apply_async", "output.Output.on_behalf.call", "output.Output.items",
+        "compat.loops.aside.call", "compat.threads.carry_into_threads.starting", "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
         "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again
 
 def test_no_branch_for_a_python_that_is_not_supported():

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from .comms import bind, manager
 from .patches import Patches, patches, with_classes
+from .threads import carry_into_pools, carry_requests
 from ..debugger.cells import folder
 from ..features.environment import PackageMagics, offer_inline, plot_inline
 from ..features.magics import KernelMagics, open_qtconsole
@@ -29,7 +30,9 @@ def install(k):
     type(k.bridge.out.stdout).__module__ = "ipykernel.iostream"  # click: keeps colours
     inspect.getfile = with_classes(inspect.getfile)
     patches["comm"] = lambda comm: bind(comm, k.bridge.out.send, ip.kernel)
-    if k.bridge.out.carries: patches["multiprocessing.pool"] = k.bridge.out.carry_pools
+    if os.environ.get("IPYMINI_THREAD_OUTPUT") != "latest":  # else what threads write belongs to the newest cell
+        carry_requests()
+        patches["multiprocessing.pool"] = carry_into_pools
     sys.meta_path.insert(0, Patches)
     for name in patches.keys() & sys.modules.keys(): patches[name](sys.modules[name])
     for mod,content in stand_ins(k, ip, app).items(): stand_in(f"ipykernel{mod}", content)
