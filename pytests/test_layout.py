@@ -121,7 +121,7 @@ def catches(name):
     return test
 
 # around pickling, repr and reading of the user's objects, at either end, and his input()
-caught_in_pods = {"pods.child.Child.encode", "pods.child.Child.pickled", "pods.child.short_repr", "pods.client.read", "pods.client.exception", "pods.show.ask",
+caught_in_pods = {"pods.replies.Replies.value", "pods.replies.Replies.pickled", "pods.replies.short_repr", "pods.client.read", "pods.client.exception", "pods.show.ask",
     "pods.pool.in_threads.run", "pods.pool.Work.run"}
 
 def test_exceptions_are_caught_by_name():

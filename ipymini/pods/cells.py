@@ -16,7 +16,7 @@ def make_cells(child, whole=False):
 
 def borrow(child):
     "Let IPython be imported from the caller's environment, if that fits."
-    lent = child.ask_caller("lend", sys.version.split()[0])
+    lent = child.talk.ask_caller("lend", sys.version.split()[0])
     if not lent: return
     folder,kw = lent
     sys.path.insert(0, folder)
@@ -41,7 +41,7 @@ class PlainCells:
         value = eval(compile(ast.Expression(last.value), name, "eval"), namespace)
         if value is None: return
         namespace["_"] = value
-        self.child.show("display", bundle(value), {}, {}, False)
+        self.child.talk.show("display", bundle(value), {}, {}, False)
 
     def after_call(self):
         "Show the figures that are open."
@@ -55,9 +55,9 @@ def bundle(value):
     if text is not None: data["text/html"] = text
     return data
 
-def show_figure(child, figure):
+def show_figure(talk, figure):
     "Show a figure of matplotlib's as PNG."
     stream = BytesIO()
     figure.savefig(stream, format="png", bbox_inches="tight")
     png = base64.b64encode(stream.getvalue()).decode()
-    child.show("display", {"text/plain": repr(figure), "image/png": png}, {}, {}, False)
+    talk.show("display", {"text/plain": repr(figure), "image/png": png}, {}, {}, False)

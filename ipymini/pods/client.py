@@ -127,6 +127,10 @@ def exception(pickled):
     except Exception: return None  # an __init__ that wants other arguments, a module that is not there
     return error if isinstance(error, BaseException) else None
 
+def refuse_private(name, instead):
+    "Names with an underscore are asked for by many tools, which would be surprised to get one of the pod's."
+    if name.startswith("_"): raise AttributeError(f"names that begin with an underscore are not looked up in the pod: {instead}")
+
 class Pod:
     """A Python process of another environment. `p.f(x)` calls there, `p["x"]` is a value, `@p` sends a function's
     source."""
@@ -176,7 +180,7 @@ class Pod:
         return self(function)
 
     def __getattr__(self, name):
-        if name.startswith("_"): raise AttributeError(f'names that begin with an underscore are not looked up in the pod: p.call("{name}", ...)')
+        refuse_private(name, f'p.call("{name}", ...)')
         return Name(self._core, None, name)
 
     def __getitem__(self, name):
@@ -236,7 +240,7 @@ class Name:
         return res
 
     def __getattr__(self, name):
-        if name.startswith("_"): raise AttributeError(f"names that begin with an underscore are not looked up in the pod: {name}")
+        refuse_private(name, f'p.call("{self._path}.{name}", ...)')
         return Name(self._core, self._holder, f"{self._path}.{name}")
 
     def __reduce__(self): return marks.named,(self._core.link.token, self._holder, self._path)
@@ -258,7 +262,7 @@ class Handle:
         weakref.finalize(self, link.writer.forgotten.append, id).atexit = False
 
     def __getattr__(self, name):
-        if name.startswith("_"): raise AttributeError(f"names that begin with an underscore are not looked up in the pod: {name}")
+        refuse_private(name, f'p.getattr(handle, "{name}")')
         return Name(self._core, self, name)
 
     def _do(self, function, *args, **kwargs):
@@ -296,11 +300,14 @@ def source_of(function, core, names):
     line and file."""
     inner = inspect.unwrap(function)
     free = getattr(getattr(inner, "__code__", None), "co_freevars", ())
-    if free: raise PodError(f"{function.__name__} uses {', '.join(free)} of the function around it, which the pod does not have: make it an argument")
+    if free:
+        names = ", ".join(free)
+        raise PodError(f"{function.__name__} uses {names} of the function around it, which the pod does not have: make it an argument")
     try:
         lines,first = inspect.getsourcelines(inner)
         file = inspect.getsourcefile(inner) or "<caller>"
-    except (OSError, TypeError) as error: raise PodError(f"{function!r} cannot be sent, as its source is not to be found: {error}") from None
+    except (OSError, TypeError) as error:
+        raise PodError(f"{function!r} cannot be sent, as its source is not to be found: {error}") from None
     code = textwrap.dedent("".join(lines))
     try: node = ast.parse(code).body[0]
     except SyntaxError: node = None

@@ -5,11 +5,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
 from matplotlib.backend_bases import FigureManagerBase as FigureManager
 
 from .cells import show_figure
-from .child import Stream
+from .streams import Stream
 
 __all__ = ["FigureCanvas", "FigureManager", "show"]
 
 def show(*args, **kwargs):
     for manager in Gcf.get_all_fig_managers():
-        show_figure(Stream.child, manager.canvas.figure)
+        show_figure(Stream.talk, manager.canvas.figure)
         Gcf.destroy(manager.num)

@@ -11,9 +11,9 @@ from traitlets.config import Config
 class Publisher(DisplayPublisher):
     "Sends displays to the caller."
     def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **kw):
-        self.shell.child.show("display", data, metadata or {}, transient or {}, update)
+        self.shell.child.talk.show("display", data, metadata or {}, transient or {}, update)
 
-    def clear_output(self, wait=False): self.shell.child.show("clear", wait)
+    def clear_output(self, wait=False): self.shell.child.talk.show("clear", wait)
 
 class Hook(DisplayHook):
     "Sends the result of a cell to the caller."
@@ -21,7 +21,7 @@ class Hook(DisplayHook):
     def finish_displayhook(self): self._is_active = False
 
     def write_format_data(self, format_dict, md_dict=None):
-        self.shell.child.show("display", format_dict, md_dict or {}, {}, False)
+        self.shell.child.talk.show("display", format_dict, md_dict or {}, {}, False)
 
 class Compiler(CachingCompiler):
     "Names a cell as tracebacks show it."
@@ -46,10 +46,10 @@ class ShellCells:
 
     def __init__(self, child):
         Shell.child = child
-        stdin,stdout,hook = sys.stdin,sys.stdout,sys.displayhook
+        kept = sys.stdin,sys.stdout,sys.displayhook
         config = Config(HistoryManager=dict(enabled=False), InteractiveShell=dict(colors="NoColor"))
         self.shell = Shell.instance(config=config, user_module=sys.modules["__main__"], user_ns=child.namespace)
-        sys.stdin,sys.stdout,sys.displayhook = stdin,stdout,hook
+        sys.stdin,sys.stdout,sys.displayhook = kept
         if find_spec("matplotlib_inline"): os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
     def run(self, code, name):
@@ -65,5 +65,6 @@ class ShellCells:
 
 def without_ipython(trace):
     "A traceback without the frames by which IPython came to the cell."
-    while trace and f"{os.sep}IPython{os.sep}core{os.sep}" in trace.tb_frame.f_code.co_filename and trace.tb_next: trace = trace.tb_next
+    inside = f"{os.sep}IPython{os.sep}core{os.sep}"
+    while trace and trace.tb_next and inside in trace.tb_frame.f_code.co_filename: trace = trace.tb_next
     return trace

@@ -167,7 +167,8 @@ class Link:
 
     def interrupt(self, call):
         "Interrupt a call, and those that its thread left behind before."
-        left = [o for o in list(self.sent.values()) if o.owner == call.owner is not None and o.number < call.number]
+        def was_left(other): return call.owner is not None and other.owner == call.owner and other.number < call.number
+        left = filter(was_left, list(self.sent.values()))
         for each in (*left, call): self.tell(INTERRUPT, each.number)
 
     def interrupt_all(self):

@@ -28,10 +28,13 @@ def core_named(shell, name):
     if isinstance(value, Pod): return value._core
     for core in list(cores):
         if core.name == name and not core.link.ended: return core
-    raise UsageError(f"there is no pod {name!r}; %pod lists those that there are" if name else "which pod? %%pod NAME runs the cell there")
+    if not name: raise UsageError("which pod? %%pod NAME runs the cell there")
+    raise UsageError(f"there is no pod {name!r}; %pod lists those that there are")
 
 def listing(shell):
     "A line for each pod."
-    names = {id(value._core):name for name,value in list(shell.user_ns.items()) if isinstance(value, Pod) and not name.startswith("_")}
-    lines = [f"{names.get(id(core), core.name or ''):12} {Pod(core)!r}" for core in list(cores) if not core.link.ended]
+    variables = list(shell.user_ns.items())
+    names = {id(value._core):name for name,value in variables if isinstance(value, Pod) and not name.startswith("_")}
+    living = [core for core in list(cores) if not core.link.ended]
+    lines = [f"{names.get(id(core), core.name or ''):12} {Pod(core)!r}" for core in living]
     return "\n".join(sorted(lines)) or "There are no pods; pod(python=\"3.9\") makes one"

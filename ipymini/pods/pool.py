@@ -137,8 +137,8 @@ class Bar:
         now = time.monotonic()
         if not self.wanted or now - self.drawn < redraw: return
         self.drawn = now
-        full = 24 * done // total
-        self.draw(f"{done}/{total} [{'#' * full}{'.' * (24 - full)}] {now - self.start:.0f} s")
+        bar = ("#" * (24 * done // total)).ljust(24, ".")
+        self.draw(f"{done}/{total} [{bar}] {now - self.start:.0f} s")
 
     def draw(self, text):
         print("\r" + text.ljust(self.width), end="", file=sys.stderr, flush=True)

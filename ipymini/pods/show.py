@@ -41,7 +41,8 @@ def ask(prompt, password):
     "The line that the user types, and None; or None, and the name and text of the error to raise in the pod."
     try: return read_line(prompt, password),None
     except Exception as error:
-        name = "EOFError" if isinstance(error, EOFError) else "RuntimeError"  # a kernel's "no input here" is a class that the pod may not have
+        # a kernel's "no input here" is of a class that the pod may not have
+        name = "EOFError" if isinstance(error, EOFError) else "RuntimeError"
         return None,(name, str(error))
 
 def read_line(prompt, password):

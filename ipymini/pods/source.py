@@ -16,7 +16,7 @@ class Source:
         if stamp == self.stamp: return
         self.stamp = stamp
         self.load()
-        self.child.show("names", function_names(self.child.namespace))
+        self.child.talk.show("names", function_names(self.child.namespace))
 
     def load(self):
         """Run the file. `__name__` is not `__main__` meanwhile: a block for that case is for whoever runs the file

@@ -14,9 +14,17 @@ one_size = struct.Struct("<Q")
 chunk = 1 << 16
 
 # kinds of frames: to the pod
-CALL, DROP, INTERRUPT, ANSWER = 1, 2, 3, 4
+CALL = 1
+DROP = 2  # in both directions
+INTERRUPT = 3
+ANSWER = 4
 # from the pod; the body of a PLAIN reply is the value itself; ANSWER is what SHOW, ASK and SYNC wait for
-HELLO, REPLY, PLAIN, SHOW, ASK, SYNC = 11, 12, 13, 14, 15, 16
+HELLO = 11
+REPLY = 12
+PLAIN = 13
+SHOW = 14
+ASK = 15
+SYNC = 16
 
 # call: the number of the call, or of the question for SHOW, ASK, SYNC and ANSWER; body: a pickle; buffers: what belongs to it
 Frame = namedtuple("Frame", "kind call body buffers")
