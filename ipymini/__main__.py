@@ -15,6 +15,7 @@ usage: ipymini [-f FILE] [options]    run a kernel; Jupyter does this for you
        ipymini kernels                show the kernels that were added
        ipymini uninstall NAME         take one away
        ipymini env COMMAND            named environments, as images of podman or docker
+       ipymini session                a kernel that a terminal, JupyterLab and VS Code share
 
 Each has its --help. Where the command ipymini is not on PATH, python -m ipymini is the same.
 
@@ -63,6 +64,9 @@ def main(argv):
     if argv[:1] == ["env"]:
         from .environments import commands
         return commands.main(argv[1:])
+    if argv[:1] == ["session"]:
+        from .environments import session
+        return session.main(argv[1:])
     if argv and not argv[0].startswith("-"): sys.exit(f"ipymini: no command {argv[0]!r}; ipymini --help tells what there is")
     file,opts = parse(argv)
     if opts.keys() & {"h", "help"}: return print(usage)

@@ -74,7 +74,7 @@ def test_only_channels_use_zmq(): assert {m.partition(".")[0] for m in trees if 
 
 def test_only_environments_use_jupyter():
     assert {m for m in trees if libraries(trees[m]) & {"jupyter_client", "jupyter_core"}} == \
-        {"environments.container", "environments.kernelspecs", "environments.provisioner", "environments.server"}
+        {"environments.container", "environments.kernelspecs", "environments.provisioner", "environments.server", "environments.session"}
 
 def test_bridge_has_no_threads_and_no_sockets(): assert not libraries(trees["bridge"]) & {"threading", "_thread", "socket", "zmq", "concurrent"}
 
@@ -108,7 +108,7 @@ def test_only_serve_replies(): assert where(calls("reply")) == {"kernel.Kernel.s
 def test_nobody_sleeps():
     "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for; and for a signal"
     assert where(calls("sleep")) <= {"kernel.Kernel.on_end", "system.processes.wait_process", "system.processes.reap", "subshell.Subshell.wait_until",
-        "pods.process.Process.wait_for_end"}
+        "pods.process.Process.wait_for_end", "environments.session.end"}
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
@@ -156,7 +156,7 @@ def test_only_the_fields_of_small_classes_are_typed_on_the_left():
 
 def test_print_is_for_the_command_line_and_for_magics():
     skip = "__main__", "environments.install", "environments.launch", "features.magics", "features.environment", "features.snapshot", "features.terminal", "pods.magics", "pods.pool"
-    skip += tuple(f"environments.{o}" for o in ("commands", "engine", "images", "virtual"))
+    skip += tuple(f"environments.{o}" for o in ("commands", "engine", "images", "session", "virtual"))
     assert where(calls("print"), skip=skip) <= {"output.Output.say", "pods.client.say"}
 
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])
