@@ -12,6 +12,7 @@ from traitlets import Any, Bool, Unicode, default
 from .contents import error_content
 from .debugger.cells import cell_name
 from .output import DisplayHook, DisplayPublisher, Parented
+from .tracebacks import in_python_format, needs_python, or_python_format, trim_all
 
 class AsyncioRunner:
     "Runs a coroutine, as `asyncio.run`; %autoawait shows its name"
@@ -147,7 +148,7 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
 
     def init_traceback_handlers(self, custom_exceptions):
         super().init_traceback_handlers(custom_exceptions)
-        self.InteractiveTB.structured_traceback = or_plainly(self.InteractiveTB.structured_traceback)
+        self.InteractiveTB.structured_traceback = or_python_format(self.InteractiveTB.structured_traceback)
 
     def set_custom_exc(self, exc_tuple, handler):
         "IPython's, but an error is shown when the handler for it fails; of what the handler returns IPython shows nothing"
@@ -163,12 +164,9 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
     def showtraceback(self, exc_tuple=None, *args, **kw):
         try: etype,value,tb = self._get_exc_info(exc_tuple)
         except ValueError: return super().showtraceback(exc_tuple, *args, **kw)
-        for e in related(value):
-            if e is not value: trim(e, traceback_of(e))
-        tb = trim(value, tb)
-        if not (grouped(value) or textless(value)): return super().showtraceback((etype, value, tb), *args, **kw)
-        import traceback
-        self._showtraceback(etype, value, [s.rstrip("\n") for s in traceback.format_exception(etype, value, tb)])
+        tb = trim_all(value, tb)
+        if needs_python(value): self._showtraceback(etype, value, in_python_format(etype, value, tb))
+        else: super().showtraceback((etype, value, tb), *args, **kw)
 
     def set_next_input(self, s, replace=False): self.payload_manager.write_payload(dict(source="set_next_input", text=s, replace=replace))
 
@@ -192,61 +190,6 @@ class ZMQInteractiveShell(Parented, InteractiveShell):
         enable(gui, self.bridge.loop)
 
     out = property(lambda self: self.bridge.out)
-
-def trim(e, tb):
-    """`tb`, a traceback of `e`, without our frames; `e` loses them, too
-
-    An interrupt ends where it hit the user's code, not in the lock or the loop that waited there.
-    The middle of a traceback so long that IPython would take seconds is cut out."""
-    chain = [tb] if tb else []
-    while chain and chain[-1].tb_next: chain.append(chain[-1].tb_next)
-    waits = waiting if isinstance(e, KeyboardInterrupt) else ours
-    kept = [o for o in chain if not module(o).startswith(ours)]
-    while kept and module(kept[-1]).startswith(waits): kept.pop()
-    if not kept: return tb
-    if len(kept) > 2000: kept[1000:-1000] = []
-    for o,following in zip(kept, [*kept[1:], None]):
-        if o.tb_next is not following: o.tb_next = following
-    if kept[0] is not tb and traceback_of(e) is tb: BaseException.with_traceback(e, kept[0])
-    return kept[0]
-
-ours = "ipymini."
-waiting = ours,"threading","asyncio","selectors"
-traceback_of,cause_of,context_of = (getattr(BaseException, f"__{n}__").__get__ for n in ("traceback", "cause", "context"))  # whatever a class makes of them
-def module(tb): return tb.tb_frame.f_globals.get("__name__") or ""
-
-def related(error):
-    "`error` and what a traceback of it shows as well: causes, contexts, members of groups"
-    found,left = {},[error]
-    while left:
-        e = left.pop()
-        if e is None or id(e) in found: continue
-        found[id(e)] = e
-        members = e.exceptions if isinstance(e, BaseExceptionGroup) else ()
-        left += [cause_of(e), context_of(e), *members]
-    return found.values()
-
-def or_plainly(format):
-    "IPython's formatter of tracebacks; what it fails at, as where no file can be opened, Python's formats"
-    def formatted(etype=None, value=None, tb=None, *args, **kw):
-        try: return format(etype, value, tb, *args, **kw)
-        except Exception:
-            from traceback import format_exception
-            return [s.rstrip("\n") for s in format_exception(etype, value, tb)]
-    return formatted
-
-def grouped(e):
-    "True if IPython has no format of its own for `e`: its contexts hold an ExceptionGroup, or go in a circle"
-    seen = set()
-    while e is not None and not isinstance(e, BaseExceptionGroup) and id(e) not in seen:
-        seen.add(id(e))
-        e = e.__context__
-    return e is not None
-
-def textless(e):
-    "True if `e` cannot be turned into text, which IPython would not survive"
-    try: str(e)
-    except BaseException: return True
 
 class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     "IPython's application: configuration files, profile, extensions, startup code"

@@ -11,7 +11,7 @@ sys.path.insert(0, str(root/"tools"))
 import arrows
 
 # from below: a room imports only what stands before it, or on its own floor; `environments` and `pods` stand beside, and import nothing of these but the version
-floors = ["__init__", "wire parent cell contents system", "interrupts subshell output channels debugger compat features", "shell bridge", "subshells", "kernel", "lifecycle spare", "__main__"]
+floors = ["__init__", "wire parent cell contents tracebacks system", "interrupts subshell output channels debugger compat features", "shell bridge", "subshells", "kernel", "lifecycle spare", "__main__"]
 beside = {"environments", "pods"}
 
 rooms = {name.strip(): (set(ours.split()), set(libraries.split()))
@@ -132,15 +132,15 @@ def test_exceptions_are_caught_by_name():
         "debugger.debugger.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
         "contents.error_content",  # `str` of the user's exception
         "bridge.Bridge.flush_streams",  # the user's streams
-        "shell.or_plainly.formatted",  # an error is shown, whatever keeps IPython from formatting it
+        "tracebacks.or_python_format.structured_traceback",  # an error is shown, whatever keeps IPython from formatting it
         "features.pools.bring",  # what a worker cannot load is told where its result is waited for
         "features.snapshot.Writer.as_pickle", "features.snapshot.restore",  # a name whose pickle runs into an error is told, the others go on
         "bridge.Bridge.run",  # the user's input transformers
         *caught_in_pods}
 
 def test_base_exceptions_are_caught_around_user_code_only():
-    "`aside` hands them to whoever waits; `brief`, `textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
-    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "shell.textless", "contents.error_content", "subshell.Subshell.drive",
+    "`aside` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
+    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless", "contents.error_content", "subshell.Subshell.drive",
         "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.common.aside.run", "debugger.values.brief", "channels.channel.Channel.wake",
         "compat.loops.aside.call", "compat.threads.carry_into_threads.starting", "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
         "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again
