@@ -51,7 +51,16 @@ def parse(argv):
         opts.update([(trait.get(name, name), val) if eq else bare.get(name, (name, True))])
     return opts.pop("f", None), opts
 
+def open_standard_descriptors():
+    "Open /dev/null as those of 0, 1 and 2 that a supervisor has closed: a socket of ours could become one of them, and be written to as output."
+    fd = 0
+    while fd < 3:
+        fd = os.open(os.devnull, os.O_RDWR)
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
 def main(argv):
+    open_standard_descriptors()
     if argv and argv[0] in ("install", "kernels", "uninstall"):
         from .environments import install
         return install.main(argv[1:], argv[0])

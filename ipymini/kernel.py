@@ -21,7 +21,8 @@ from .wire import BadConnection, Msg, Wire, iso
 
 grace = .2      # seconds that a cell has to end before the kernel ends without it
 piece = 2**18   # characters in one stream message
-caught = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
+ends = [getattr(signal, s) for s in ("SIGTERM", "SIGHUP") if hasattr(signal, s)]
+caught = [signal.SIGINT, *(num for num in ends if signal.getsignal(num) != signal.SIG_IGN)]  # nohup ignores SIGHUP: so do we
 repeat = getattr(signal, "SIGURG", None) or signal.SIGBREAK  # has the main thread look again at an interrupt that was put off; nobody else sends it
 nudges = .002, .02, .2  # seconds after an interrupt when the main thread is called out of a call that it may have begun just then
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
@@ -325,6 +326,7 @@ class Kernel:
         let_loops_nest()
         self.main = Subshell(self.serve_shell)
         self.main.tid = threading.get_ident()  # startup files run before its loop does
+        self.aside()  # before there are cells: one may take all descriptors
         from .compat import names
         from .bridge import Bridge
         from .output import Output

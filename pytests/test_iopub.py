@@ -4,7 +4,7 @@ No kernel runs here but in the tests that take `kc` or `own`."""
 import json, sys, threading, time, zmq
 from contextlib import contextmanager
 from ipymini import wire
-from ipymini.channels import iopub
+from ipymini.channels import iopub as channels
 from ipymini.channels.iopub import Fence, IOPub, in_lines
 from ipymini.wire import Wire
 import pytest
@@ -40,10 +40,10 @@ def test_a_clock_that_jumps_delays_no_text(monkeypatch, jump):
     "As when the functions themselves are patched in C"
     with bench(cls=IOPub, client=zmq.SUB) as b:
         b.sock.recv_multipart()
-        real = iopub.clock.monotonic
+        real = channels.clock.monotonic
         for i in range(4):
-            if i % 2: monkeypatch.setattr(iopub.clock, "monotonic", lambda: real()+jump)
-            else: monkeypatch.setattr(iopub.clock, "monotonic", real)
+            if i % 2: monkeypatch.setattr(channels.clock, "monotonic", lambda: real()+jump)
+            else: monkeypatch.setattr(channels.clock, "monotonic", real)
             b.ch.text("stdout", None, f"{i}\n")
             assert b.sock.poll(10_000), (i, b.dead, b.ch.outq, b.ch.awake, b.ch.first, vars(b.ch.last))
             assert text_of(b.sock.recv_multipart()) == f"{i}\n"
@@ -148,7 +148,7 @@ class Writer:
 def let_out(ch, *pairs):
     "The texts of the messages in which the text in `pairs` is let out"
     ch.outq.extend(items(*pairs))
-    ch.first = iopub.clock.monotonic()-1
+    ch.first = channels.clock.monotonic()-1
     ch.pump()
     return [text_of(frames) for frames in ch.sent]
 
@@ -178,7 +178,7 @@ def test_a_first_print_that_is_interrupted_is_one_message(monkeypatch):
     "Its writer waits for a core between the text and the end of the line"
     with iopub() as ch:
         ch.outq.extend(items((1, "x")))
-        ch.first = iopub.clock.monotonic()-2*iopub.line_delay
+        ch.first = channels.clock.monotonic()-2*channels.line_delay
         Writer(monkeypatch, 1)
         assert ch.left() > 0
         Writer(monkeypatch)
@@ -198,16 +198,16 @@ def test_a_flood_of_megabytes_takes_few_messages(kc):
     assert len(r.of("stream")) <= 20
 
 def test_a_stream_that_was_flooded_is_quick_again():
-    pace = iopub.Pace()
+    pace = channels.Pace()
     for i in range(20): pace.count(2**20, 1000+i/5)
-    assert (pace.delay, pace.most) == (iopub.flood_delay, iopub.flood)
+    assert (pace.delay, pace.most) == (channels.flood_delay, channels.flood)
     pace.count(1, 1006)
-    assert (pace.delay, pace.most) == (iopub.gather_delay, iopub.piece)
+    assert (pace.delay, pace.most) == (channels.gather_delay, channels.piece)
 
 def test_half_a_megabyte_a_second_is_no_flood():
-    pace = iopub.Pace()
+    pace = channels.Pace()
     for i in range(1000): pace.count(2**14, 1000+i/32)
-    assert pace.delay == iopub.gather_delay
+    assert pace.delay == channels.gather_delay
 
 def test_the_time_that_a_big_string_takes_grows_with_its_length(kc):
     "Not with its square: eight times as much in 64 times the time"
@@ -219,15 +219,15 @@ def test_the_time_that_a_big_string_takes_grows_with_its_length(kc):
 def test_flush_has_five_messages_more(monkeypatch):
     with bench(cls=IOPub, client=zmq.SUB) as b:
         b.sock.recv_multipart()
-        now = iopub.clock.monotonic()
-        monkeypatch.setattr(iopub.clock, "monotonic", lambda: now)
+        now = channels.clock.monotonic()
+        monkeypatch.setattr(channels.clock, "monotonic", lambda: now)
         for i in range(20):
             b.ch.text("stdout", None, "x\n")
             b.ch.flush()
         b.ch.send([b"end"])
         got = iter(b.sock.recv_multipart, [b"end"])
-        assert len([text_of(frames) for frames in got]) <= 1+iopub.flushes+1
-        assert iopub.flushes == 5
+        assert len([text_of(frames) for frames in got]) <= 1+channels.flushes+1
+        assert channels.flushes == 5
 
 # -- readers who do not read
 

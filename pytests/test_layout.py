@@ -127,6 +127,7 @@ caught_in_pods = {"pods.replies.Replies.value", "pods.replies.Replies.pickled", 
 def test_exceptions_are_caught_by_name():
     "All of them only where a fault has to become an answer, and around calls into the user's own code"
     assert where(catches("Exception")) <= {"kernel.Kernel.serve", "channels.channel.Channel.run",
+        "channels.channel.Channel.take",  # whatever keeps one message from being handled must not end the channel
         "kernel.Kernel.run",  # whatever keeps the shell from loading is told
         "kernel.Kernel.complete",  # a completer of the user's that fails gives no matches, protocol.md 2.10
         "debugger.debugger.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1

@@ -94,7 +94,7 @@ def test_number_of_modules_at_the_first_execute_reply(loaded): assert len(loaded
 
 def test_threads_of_a_kernel(own):
     names = own().run("import threading; sorted(t.name for t in threading.enumerate())", allow_stdin=True).result  # a batch run has no history to save
-    assert eval(names) == ["IPythonHistorySavingThread", "MainThread", "control", "fd capture", "hb", "iopub", "shell", "stdin"]
+    assert eval(names) == ["IPythonHistorySavingThread", "MainThread", "control", "fd capture", "hb", "iopub", "shell", "stdin", "subshell aside"]
 
 def test_messages_that_a_cell_takes(own):
     kc,cells = own(),{"1": 4, "pass": 3, "print(1)": 4, "print(1); 2": 5, "1/0": 4, "display(1); display(2)": 5, "import os; os.write(1, b'x');": 4, "": 3}

@@ -1,10 +1,10 @@
 "A socket and the thread that alone touches it: shell, control, and what iopub and stdin are made of; the heartbeat."
 import atexit, os, sys, zmq
 from collections import deque
+from functools import lru_cache
 from socket import socketpair
 from threading import Thread
 from zmq.backend import Socket
-from zmq.utils.garbage import gc as zmq_gc
 
 from .connection import listens
 from ..wire import BadConnection, BadMessage, Duplicate
@@ -12,8 +12,6 @@ from ..wire import BadConnection, BadMessage, Duplicate
 piece = 2**18          # characters of text in a stream message, at most
 handshake = 5          # seconds that a connection may take to become one: each costs a descriptor
 small = 2**10          # bytes of a subscription or a heartbeat, at most: zmq needs 53 bytes of memory for each byte of a topic
-# at exit pyzmq would stop what large messages need, before ours are sent; we end by `os._exit`, which needs no cleaning up
-atexit.unregister(zmq_gc._atexit)
 # pyzmq makes a C int of the time at each poll, to see how long an interrupted one has waited: what freezes time must not find its clock, either
 sys.modules[zmq.zmq_poll.__module__].monotonic = lambda: 0
 # pyzmq's Python layer over these costs more than they do; as ints its constants are not enums that it has to make
@@ -128,7 +126,8 @@ class Channel(Thread):
         try: msg = self.wire.parse(frames)
         except Duplicate: return
         except BadMessage as e: return self.log(f"{self.name}: dropped {e}")
-        self.on_msg(msg)
+        try: self.on_msg(msg)
+        except Exception as e: self.log(f"{self.name}: {msg.type} was not handled: {e!r}")  # a lack of descriptors, memory, threads: the next one may be
 
     def pump(self):
         while self.outq:
@@ -138,8 +137,15 @@ class Channel(Thread):
 
     def transmit(self, frames):
         copy = size(frames) < piece
+        if not copy: share_to_the_end()
         for f in frames[:-1]: send(self.sock, f, sndmore, copy)
         send(self.sock, frames[-1], 0, copy)
+
+@lru_cache
+def share_to_the_end():
+    "Take away pyzmq's exit function, which stops what frames need that are not copied, while ours may be waiting; we end by `os._exit`."
+    from zmq.utils.garbage import gc
+    atexit.unregister(gc._atexit)
 
 def size(frames): return sum(map(len, frames))
 
