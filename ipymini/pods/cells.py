@@ -33,6 +33,7 @@ class PlainCells:
         if find_spec("matplotlib"): os.environ.setdefault("MPLBACKEND", "module://_pod.figures")
 
     def run(self, code, name):
+        "Run the statements, and show the value of the last one, if it has one."
         tree = ast.parse(code, name)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         namespace = self.child.namespace

@@ -55,6 +55,7 @@ class Core:
         self.about = None  # pid, version, path and prefix of the pod's Python
 
     def start(self):
+        "Start a process, and send it the file and the functions that an earlier one had."
         link = self.link = Link(self.argv, self.environ(), self.cwd)
         weakref.finalize(self, link.close).atexit = False
         link.screen = self.screen
@@ -116,7 +117,7 @@ class Core:
     def __reduce__(self): marks.refuse()
 
 def read(reply):
-    "What a reply says. Raises: PodError, if the pickle is of classes that differ here"
+    "What a reply says. Raises: PodError, if the pickle is of classes that differ here."
     try: return loads(reply.body, reply.buffers, {})
     except Exception as error: raise PodError(f"the result cannot be read here: {type(error).__name__}: {error}") from error
 

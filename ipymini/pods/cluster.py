@@ -37,7 +37,7 @@ class FarLink:
         self.ended = None
         self.writer = SimpleNamespace(forgotten=deque())  # ids of handles that nobody here holds any more
         self.sent = {}  # number: the call that is running
-        self.interrupt_all = lambda: [interrupt(number) for number in list(self.sent)]
+        self.interrupt = interrupt  # called with a number
 
 class FarCore(Core):
     "A pod on a worker of dask's."
@@ -53,6 +53,7 @@ class FarCore(Core):
         client.subscribe_topic(self.topic, lambda event: self.shown.put(event[1]))
 
     def start(self):
+        "Have dask make the actor on the worker, and send it the functions that an earlier one had."
         submitted = self.client.submit(Far, self.kwargs, self.topic, actor=True, workers=[self.worker], pure=False)
         self.actor = submitted.result()
         token,self.about = self.actor.hello().result()
@@ -122,7 +123,7 @@ class FarCore(Core):
         except Empty: pass
 
     def show_next(self, timeout):
-        "Show what comes next. Raises: Empty"
+        "Show what comes next. Raises: Empty, after `timeout` seconds."
         number,kind,content = self.shown.get(timeout=timeout)
         if kind == "end": self.over = max(self.over, number)
         elif kind == "text": show_text(*content)

@@ -42,6 +42,7 @@ def unload(path):
     pod.close()
 
 def folder_for(path):
+    "The folder that a path or a name means. Raises: ValueError, if its name is no identifier."
     path = Path(path)
     if path.name == str(path) and not path.is_dir(): path = Path("pods")/path
     if not path.name.isidentifier(): raise ValueError(f"the name of a pod must be an identifier, not {path.name!r}")

@@ -171,9 +171,6 @@ class Link:
         left = filter(was_left, list(self.sent.values()))
         for each in (*left, call): self.tell(INTERRUPT, each.number)
 
-    def interrupt_all(self):
-        for call in list(self.sent.values()): self.interrupt(call)
-
     def tell(self, kind, number, content=None):
         "Send a frame on the control wire, where each is small enough to be sent whole; after the end nobody hears it."
         try: self.process.control.send(kind, number, pickle.dumps(content, 5))
@@ -222,6 +219,7 @@ class Interrupts:
         self.last = 0
 
     def add(self):
+        "Send an interrupt to the pod, or end it."
         now = time.monotonic()
         if now - self.last >= pressing: self.count += 1
         self.last = now

@@ -35,6 +35,8 @@ def listing(shell):
     "A line for each pod."
     variables = list(shell.user_ns.items())
     names = {id(value._core):name for name,value in variables if isinstance(value, Pod) and not name.startswith("_")}
-    living = [core for core in list(cores) if not core.link.ended]
-    lines = [f"{names.get(id(core), core.name or ''):12} {Pod(core)!r}" for core in living]
+    lines = []
+    for core in list(cores):
+        name = names.get(id(core), core.name) or ""
+        if not core.link.ended: lines.append(f"{name:12} {Pod(core)!r}")
     return "\n".join(sorted(lines)) or "There are no pods; pod(python=\"3.9\") makes one"

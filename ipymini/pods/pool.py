@@ -124,7 +124,8 @@ class Work:
         try:
             while True: self.todo.get_nowait()
         except Empty: pass
-        for each in pool._pods: each._core.link.interrupt_all()
+        for each in pool._pods:
+            for call in list(each._core.link.sent.values()): each._core.link.interrupt(call)
 
 class Bar:
     "A line on stderr that tells how far a map is, drawn anew now and then."
@@ -134,6 +135,7 @@ class Bar:
         self.width = 0  # of what was drawn; 0: nothing was
 
     def show(self, done, total):
+        "Draw the bar anew, unless it has just been drawn."
         now = time.monotonic()
         if not self.wanted or now - self.drawn < redraw: return
         self.drawn = now

@@ -15,22 +15,25 @@ class Process:
     def __init__(self, argv, env, cwd, token):
         if os.name != "posix": raise PodError("pods need descriptors to be passed to a child process, which this system does not do")
         self.shared = can_share() and os.environ.get("IPYMINI_POD_SHARED") != "0"
-        calls,their_calls = socket.socketpair()
-        control,their_control = socket.socketpair()
         life,self.life = os.pipe()  # its end is the end of the pod
+        self.calls,calls = new_wire(self.shared)
+        self.control,control = new_wire()
         self.report = TemporaryFile()  # where the pod's faulthandler writes
-        theirs = [their_calls.fileno(), their_control.fileno(), life, self.report.fileno()]
-        words = [*argv, str(start_file), *map(str, [*theirs, int(self.shared), token])]
-        try: self.popen = open_process(words, env, cwd, theirs)
+        theirs = [calls, control, life]
+        fds = [*theirs, self.report.fileno()]
+        try: self.popen = self.open([*argv, str(start_file)], fds, token, dict(env=env, cwd=cwd))
         except OSError as error:
-            os.close(self.life)
+            self.let_go()
             raise PodError(f"the pod did not start: {error}") from None
         finally:
-            their_calls.close()
-            their_control.close()
-            os.close(life)
-        self.calls = Wire(calls, self.shared)
-        self.control = Wire(control)
+            for fd in theirs: os.close(fd)
+
+    def open(self, words, fds, token, place):
+        """Start the words, with the descriptors and what else the child is to know behind them, in a session of their own:
+        an interrupt of the caller's group must not reach a pod by itself."""
+        known = map(str, [*fds, int(self.shared), token])
+        return subprocess.Popen([*words, *known], pass_fds=fds, start_new_session=True, bufsize=0, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **place)
 
     def kill(self):
         "End the child and what it has started."
@@ -49,6 +52,7 @@ class Process:
         return self.popen.wait()
 
     def wait_for_end(self):
+        "Wait for `quit_time` at most, and leave the exit code to be asked for."
         if not hasattr(os, "waitid"):
             try: self.popen.wait(quit_time)
             except subprocess.TimeoutExpired: pass
@@ -74,10 +78,10 @@ class Process:
         self.calls.sock.close()
         self.control.sock.close()
 
-def open_process(words, env, cwd, fds):
-    "Start the words in a session of their own: an interrupt of the caller's group must not reach a pod by itself."
-    return subprocess.Popen(words, env=env, cwd=cwd, pass_fds=fds, start_new_session=True, bufsize=0,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def new_wire(shared=False):
+    "Our end, and the descriptor of the other one."
+    ours,theirs = socket.socketpair()
+    return Wire(ours, shared),theirs.detach()
 
 def cause_of_death(code):
     "A signal's name, or the exit code. Above 128 it is how a shell, or uv, tells of a signal."

@@ -85,6 +85,7 @@ class Reader:
         if frame.kind in (SHOW, SYNC): self.link.tell(ANSWER, frame.call)
 
     def take_reply(self, frame):
+        "Give a call its reply."
         sent = self.link.sent
         for number in list(sent):  # those before this one were left by an interrupt before they were sent
             if number < frame.call: del sent[number]
@@ -109,6 +110,7 @@ class Reader:
             else: self.forget_pipe(fd)
 
     def deliver_text(self, name, text):
+        "Deliver text, and count it until it is shown."
         self.gathering = True
         call = self.link.current()
         if call: call.written += len(text)

@@ -73,6 +73,7 @@ class Encoder(pickle.Pickler):
         self.replies = replies
 
     def reducer_override(self, value):
+        "Classes and functions go by their names, which the caller has to know."
         if isinstance(value, (type, types.FunctionType)):
             module,name = value.__module__,value.__qualname__
             if not self.replies.knows(module, name): raise Unknown(f"{module}.{name} cannot be imported there")

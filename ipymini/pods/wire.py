@@ -47,14 +47,16 @@ class Wire:
 
     def send(self, kind, call=0, body=b"", buffers=()):
         "Send a frame; `buffers`: one-dimensional memoryviews of bytes."
-        if not buffers and len(body) <= small and not self.has_signs(): return self.sock.sendall(small_frame(kind, call, body))
+        is_small = len(body) <= small and not buffers
+        if is_small and not self.has_signs(): return self.sock.sendall(small_frame(kind, call, body))
         parts = [body, *buffers]
         sizes = [len(o) for o in parts]
         segment = None
         if self.shared and sum(sizes) >= big: segment = self.outgoing.store(parts)
         fresh = segment is not None and segment.fresh
         signs = self.signs()
-        start = head.pack(kind, fresh, len(signs), call, len(parts), segment.id if segment else 0)
+        id = segment.id if segment else 0
+        start = head.pack(kind, fresh, len(signs), call, len(parts), id)
         start += struct.pack(f"<{len(sizes)}Q{len(signs)}i", *sizes, *signs)
         if segment: parts = []
         self.write([start, *parts], segment.fd if fresh else None)
@@ -84,13 +86,20 @@ class Wire:
     def receive(self):
         "The next frame; EOFError when the other end is gone."
         kind,fresh,signs,call,parts,segment = head.unpack(self.read(head.size))
-        if parts == 1 and not signs and not segment: return Frame(kind, call, self.read(*one_size.unpack(self.read(8))), ())
+        is_plain = parts == 1 and not signs and not segment
+        if is_plain: return Frame(kind, call, self.read_small(), ())
         numbers = struct.unpack(f"<{parts}Q{signs}i", self.read(8 * parts + 4 * signs))
         if fresh: self.incoming.add(segment, self.fds.popleft())
         for sign in numbers[parts:]: self.heed(sign)
         sizes = numbers[:parts]
-        body,*buffers = self.incoming.views(segment, sizes) if segment else [self.read(size) for size in sizes]
+        if segment: body,*buffers = self.incoming.views(segment, sizes)
+        else: body,*buffers = map(self.read, sizes)
         return Frame(kind, call, body, buffers)
+
+    def read_small(self):
+        "The one part of a frame that has nothing else."
+        size, = one_size.unpack(self.read(8))
+        return self.read(size)
 
     def heed(self, sign):
         if sign > 0: self.outgoing.back(sign)
@@ -105,6 +114,7 @@ class Wire:
         return res
 
     def read_big(self, size):
+        "As `read`, without a copy."
         res = bytearray(size)
         start = min(size, len(self.rest))
         res[:start] = self.rest[:start]

@@ -79,3 +79,21 @@ def test_descriptors_are_not_inherited_by_what_a_pod_starts():
     with pod() as p:
         names = p.subprocess.check_output(["sh", "-c", "ls -l /proc/$$/fd"], text=True)
     assert "socket" not in names
+
+def test_a_system_with_less_than_linux(monkeypatch):
+    "As macOS: no memfd, no pidfd, no waitid."
+    for name in ("memfd_create", "pidfd_open", "waitid"): monkeypatch.delattr(os, name)
+    with pod() as p:
+        assert p.len(b"x" * 3_000_000) == 3_000_000
+        p.run("import atexit, sys\natexit.register(lambda: open(path, 'w').close())\npath = '/dev/null'")
+        with pytest.raises(PodError, match="the pod died: SIGKILL"): p.os.kill(p.pid, 9)
+        p.restart()
+        pid = p.pid
+    assert until_gone([pid], 1.5)
+
+def test_a_system_that_passes_no_descriptors_says_so(monkeypatch):
+    from ipymini.pods import process
+    monkeypatch.setattr(process.os, "name", "nt")
+    try:
+        with pytest.raises(PodError, match="pods need descriptors to be passed"): pod(["python"])
+    finally: monkeypatch.undo()

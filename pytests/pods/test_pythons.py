@@ -90,6 +90,16 @@ def test_requirements():
         assert p.importlib.metadata.version("iniconfig") == "2.0.0"
         assert p["sys.version_info"][:2] == sys.version_info[:2]
 
+def test_arrays_between_numpy_1_and_2():
+    "Needs a package index."
+    np = pytest.importorskip("numpy")
+    if not shutil.which("uv") or not python("3.9"): pytest.skip("needs uv and Python 3.9")
+    with pod(python=python("3.9"), deps=["numpy==1.22.4"]) as p:
+        p.run("def echo(x): return x")
+        for mine in (np.arange(300_000.), np.arange(3), np.array([1, "a", None], dtype=object)):
+            assert (p.echo(mine) == mine).all()
+        assert p.numpy.float64(2) == 2
+
 def test_an_environment_that_cannot_be_made():
     if not shutil.which("uv"): pytest.skip("needs uv")
     with pytest.raises(Exception, match="iniconfig"): pod(deps=["iniconfig>=99"])
