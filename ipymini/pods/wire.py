@@ -88,7 +88,8 @@ class Wire:
         kind,fresh,signs,call,parts,segment = head.unpack(self.read(head.size))
         is_plain = parts == 1 and not signs and not segment
         if is_plain: return Frame(kind, call, self.read_small(), ())
-        numbers = struct.unpack(f"<{parts}Q{signs}i", self.read(8 * parts + 4 * signs))
+        form = struct.Struct(f"<{parts}Q{signs}i")
+        numbers = form.unpack(self.read(form.size))
         if fresh: self.incoming.add(segment, self.fds.popleft())
         for sign in numbers[parts:]: self.heed(sign)
         sizes = numbers[:parts]
