@@ -4,8 +4,8 @@ from functools import cached_property
 
 from .contents import error_content
 from .compat import comms
-from .debugger.common import invisible
-from .debugger.debugger import Debugger
+from .debugger.requests import Debugger
+from .debugger.untraced import untraced
 from .features import environment
 from .shell import AsyncioRunner, IPKernelApp, ZMQInteractiveShell
 
@@ -27,7 +27,7 @@ class Bridge:
         ip.loop_runner_map["asyncio"] = ip.loop_runner,True
         ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
         ip.display_trap.__enter__()
-        if ip.history_manager.save_thread: invisible(ip.history_manager.save_thread)  # not the user's
+        if ip.history_manager.save_thread: untraced(ip.history_manager.save_thread)  # not the user's
 
     def boot(self):
         "What IPython does before the first cell"

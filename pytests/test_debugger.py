@@ -8,8 +8,8 @@ from itertools import count
 from types import SimpleNamespace
 from uuid import uuid4
 from ipymini.debugger.cells import cell_name, folder, murmur2
-from ipymini.debugger.debugger import Debugger
 from ipymini.debugger.link import Link
+from ipymini.debugger.requests import Debugger
 
 lab = dict(clientID="jupyterlab", clientName="JupyterLab", adapterID="ipymini", pathFormat="path", linesStartAt1=True, columnsStartAt1=True,
     supportsVariableType=True, supportsVariablePaging=True, supportsRunInTerminalRequest=True, locale="en")
@@ -152,7 +152,7 @@ def test_a_dumped_cell_is_a_file(idle):
 def test_the_folder_is_private(idle): assert os.stat(os.path.dirname(idle.ok("dumpCell", code="1")["sourcePath"])).st_mode & 0o777 == 0o700
 
 def test_a_folder_of_somebody_elses_is_not_written_to(monkeypatch):
-    monkeypatch.setattr("ipymini.debugger.debugger.os.getuid", lambda: -1)
+    monkeypatch.setattr("ipymini.debugger.answers.os.getuid", lambda: -1)
     assert "belongs to another user" in Debugger(IP(), None).request(dict(command="dumpCell", arguments=dict(code="1")))["message"]
     assert not os.listdir(folder)
 
@@ -428,11 +428,12 @@ def test_an_attach_that_fails(kc, idle):
 
 @pytest.mark.parametrize("command", ["initialize", "attach"])
 def test_an_answer_that_never_comes(monkeypatch, command):
-    monkeypatch.setattr("ipymini.debugger.common.patience", .1)
+    monkeypatch.setattr("ipymini.debugger.link.answer_timeout", .1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         dap = Debugger(IP(), lambda *_: None)
-        monkeypatch.setattr(dap, "listen", lambda: setattr(dap, "addr", silent.getsockname()))
-        monkeypatch.setattr(dap, "stop_listening", lambda: None)
+        adapter = dap.session.adapter
+        monkeypatch.setattr(adapter, "listen", lambda: setattr(adapter, "address", silent.getsockname()))
+        monkeypatch.setattr(adapter, "let_go", lambda: None)
         dap.request(dict(command="initialize"))
         res = dap.request(dict(command=command))
         assert (res["success"], "no answer" in res["message"]) == (False, True)

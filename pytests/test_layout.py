@@ -130,7 +130,7 @@ def test_exceptions_are_caught_by_name():
         "channels.channel.Channel.take",  # whatever keeps one message from being handled must not end the channel
         "kernel.Kernel.run",  # whatever keeps the shell from loading is told
         "kernel.Kernel.complete",  # a completer of the user's that fails gives no matches, protocol.md 2.10
-        "debugger.debugger.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
+        "debugger.requests.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
         "contents.error_content",  # `str` of the user's exception
         "bridge.Bridge.flush_streams",  # the user's streams
         "tracebacks.or_python_format.structured_traceback",  # an error is shown, whatever keeps IPython from formatting it
@@ -140,9 +140,9 @@ def test_exceptions_are_caught_by_name():
         *caught_in_pods}
 
 def test_base_exceptions_are_caught_around_user_code_only():
-    "`aside` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
+    "`run_untraced` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
     assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless", "contents.error_content", "subshell.Subshell.drive",
-        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.common.aside.run", "debugger.values.brief", "channels.channel.Channel.wake",
+        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.untraced.run_untraced.run", "debugger.values.brief", "channels.channel.Channel.wake",
         "compat.loops.aside.call", "compat.threads.carry_into_threads.starting", "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
         "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again
 

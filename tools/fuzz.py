@@ -91,7 +91,7 @@ def fuzz(name, folder, seconds):
 def make_debugger():
     "A debugger without a kernel, which publishes nothing."
     from IPython.core.interactiveshell import InteractiveShell
-    from ipymini.debugger.debugger import Debugger
+    from ipymini.debugger.requests import Debugger
     return Debugger(InteractiveShell.instance(), lambda *args, **kw: None)
 
 def main():

@@ -5,7 +5,7 @@ from threading import Event, Lock, RLock, get_ident
 
 from .channel import Channel, piece, size, small
 from ..system.clock import clock
-from ..system.stacks import here
+from ..system.stacks import package
 from ..wire import delim, nobody
 
 first_delay = .001     # seconds: a printed line is several writes, they go out as one message,
@@ -257,7 +257,7 @@ class IOPub(Channel):
 
 def writing():
     "The threads that are within a function of ours right now, as those are that `print`"
-    return {tid for tid,frame in sys._current_frames().items() if frame.f_code.co_filename.startswith(here)}
+    return {tid for tid,frame in sys._current_frames().items() if frame.f_code.co_filename.startswith(package)}
 
 def in_lines(items):
     "`items` of text with each thread's lines in one piece, in the order in which they begin; and by thread, where a line begins that has no end yet"

@@ -2,22 +2,32 @@
 import os, tempfile
 from functools import lru_cache
 
-folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}", "")  # numba and joblib look for this beginning of its name
-seed,mult,mask = 0xC70F6907,0x5BD1E995,0xFFFFFFFF
+# numba and joblib look for this beginning of its name
+folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}", "")
+seed = 0xC70F6907  # the frontend's, too: debugInfo tells it
+factor = 0x5BD1E995
+mask = 0xFFFFFFFF  # 32 bits
 
 def cell_name(code):
-    "The file that the cell `code` seems to come from; a frontend computes the same name from the text in its editor"
+    "The file that the cell `code` seems to come from; a frontend computes the same name from the text in its editor."
     return os.environ.get("IPYKERNEL_CELL_NAME") or hashed(code)
 
 @lru_cache(4096)
-def hashed(code): return f"{folder}{murmur2(code.encode('utf8', 'surrogatepass'))}.py"
+def hashed(code):
+    "The name by the hash of `code`."
+    number = murmur2(code.encode("utf8", "surrogatepass"))
+    return f"{folder}{number}.py"
 
-def murmur2(b):
-    "MurmurHash2 of `b`, 32 bits"
-    n,h = len(b)&~3,seed^len(b)
-    for k in memoryview(b)[:n].cast("I"):
-        k = k*mult & mask
-        h = (h*mult ^ (k^k>>24)*mult) & mask
-    if n < len(b): h = (h^int.from_bytes(b[n:], "little"))*mult & mask
-    h = (h^h>>13)*mult & mask
-    return h^h>>15
+def murmur2(data):
+    "MurmurHash2 of the bytes `data`, 32 bits."
+    whole = len(data) & ~3  # bytes that are in words
+    state = seed ^ len(data)
+    for word in memoryview(data)[:whole].cast("I"):
+        word = word*factor & mask
+        word = (word ^ word>>24)*factor
+        state = (state*factor ^ word) & mask
+    if whole < len(data):
+        rest = int.from_bytes(data[whole:], "little")
+        state = (state ^ rest)*factor & mask
+    state = (state ^ state>>13)*factor & mask
+    return state ^ state>>15

@@ -1,50 +1,82 @@
-"The wire to debugpy's adapter."
+"The wire to debugpy's adapter: a client of the Debug Adapter Protocol (DAP)."
 import json, socket, threading
 from concurrent.futures import Future
 from itertools import count
 
-from .common import invisible, patience
+from .untraced import untraced
+
+answer_timeout = 15  # seconds for debugpy to answer: an expression of the user's may run meanwhile
+
+class Refused(Exception):
+    "A DAP request that fails, and why."
 
 class Link:
-    "A connection to debugpy: requests out, responses to whoever waits for them, events to `on_event`, all in the order in which they come"
-    def __init__(self, addr, on_event):
-        self.sock = socket.create_connection(addr, patience)
+    """A connection to debugpy's adapter at `address`: requests go out, responses to whoever asked, events to `on_event`.
+
+    One thread reads, so responses and events are handed on in the order in which they come."""
+    def __init__(self, address, on_event):
+        self.sock = socket.create_connection(address, answer_timeout)
         self.sock.settimeout(None)
-        self.file,self.on_event,self.seq,self.waiting,self.lock = self.sock.makefile("rb"),on_event,count(1),{},threading.Lock()
-        self.thread = invisible(threading.Thread(target=self.run, name="debugger", daemon=True))
+        self.file = self.sock.makefile("rb")
+        self.on_event = on_event
+        self.numbers = count(1)  # of requests
+        self.waiting = {}        # futures of responses by the numbers of their requests
+        self.lock = threading.Lock()  # one thread sends at a time: messages do not mix
+        self.thread = untraced(threading.Thread(target=self.run, name="debugger", daemon=True))
         self.thread.start()
 
-    def send(self, cmd, args):
-        "A future for debugpy's response, ours if debugpy is gone"
-        n,res = next(self.seq),Future()
-        self.waiting[n] = res
-        b = json.dumps(dict(seq=n, type="request", command=cmd, arguments=args)).encode()
+    def ask(self, command, args):
+        "The body of debugpy's response. Raises: Refused."
+        return body_of(self.send(command, args))
+
+    def send(self, command, args):
+        "A future for debugpy's response, or for one of ours if debugpy has gone."
+        number = next(self.numbers)
+        response = Future()
+        self.waiting[number] = response
+        data = json.dumps(dict(seq=number, type="request", command=command, arguments=args)).encode()
         try:
-            with self.lock: self.sock.sendall(b"Content-Length: %d\r\n\r\n" % len(b) + b)
+            with self.lock: self.sock.sendall(b"Content-Length: %d\r\n\r\n" % len(data) + data)
         except OSError: self.lost()
-        return res
+        return response
 
     def close(self):
-        "Hang up, which debugpy does itself after a disconnect"
+        "Hang up, which debugpy does itself after a disconnect."
         try: self.sock.shutdown(socket.SHUT_RDWR)
         except OSError: pass  # debugpy was faster
         self.sock.close()
 
     def run(self):
+        "Read messages and hand them on, until the connection ends."
         try:
-            while msg := self.read():
-                if msg["type"] == "event": self.on_event(msg)
-                elif res := self.waiting.pop(msg["request_seq"], None): res.set_result(msg)
+            while message := self.read(): self.hand_on(message)
         except (OSError, ValueError): pass  # cut off, between or within messages
         finally: self.lost()
 
+    def hand_on(self, message):
+        "Give an event to `on_event`, a response to whoever waits for it."
+        if message["type"] == "event": return self.on_event(message)
+        response = self.waiting.pop(message["request_seq"], None)
+        if response: response.set_result(message)
+
     def lost(self):
-        while self.waiting: self.waiting.popitem()[1].set_result(dict(success=False, message="the connection to debugpy is gone"))
+        "Answer all that wait: debugpy will not."
+        while self.waiting:
+            _,response = self.waiting.popitem()
+            response.set_result(dict(success=False, message="the connection to debugpy is gone"))
 
     def read(self):
-        "The next message, None at the end"
+        "The next message, None at the end."
         size = 0
-        if hasattr(socket, "TCP_QUICKACK"): self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # else the second of two events is 40 ms late
+        quick_ack = getattr(socket, "TCP_QUICKACK", None)  # without it the second of two events is 40 ms late
+        if quick_ack is not None: self.sock.setsockopt(socket.IPPROTO_TCP, quick_ack, 1)
         while line := self.file.readline().strip():
             if line.lower().startswith(b"content-length:"): size = int(line[15:])
         return json.loads(self.file.read(size)) if size else None
+
+def body_of(response):
+    "The body of debugpy's response, a future. Raises: Refused."
+    try: message = response.result(answer_timeout)
+    except TimeoutError: raise Refused(f"no answer from debugpy within {answer_timeout} s") from None
+    if not message.get("success"): raise Refused(message.get("message") or "debugpy gave no reason")
+    return message.get("body")

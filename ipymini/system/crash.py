@@ -3,7 +3,7 @@ import faulthandler, mmap, os
 
 from .log import log
 from .processes import remove
-from .stacks import here
+from .stacks import package
 
 class Letter:
     "What the next kernel on the connection file `file` says in its first cell if this one dies: the cell that ran and faulthandler's stack"
@@ -38,6 +38,6 @@ def story(letter):
     "A letter in words; of a kernel that was killed between cells there is nothing to tell"
     code,fault = (b.decode("utf8", "replace") for b in (letter[:4096].partition(b"\0")[0], letter[4096:]))
     if not code+fault: return ""
-    fault = "".join(l for l in fault.splitlines(True) if not any(f in l for f in (here, "/IPython/core/", "/asyncio/", "<frozen runpy>")))
+    fault = "".join(l for l in fault.splitlines(True) if not any(f in l for f in (package, "/IPython/core/", "/asyncio/", "<frozen runpy>")))
     what = f"\nIt ran this cell:\n\n{code}\n\n" if code else "\n"
     return "The kernel before this one died." + what + (fault or "It left no trace: it was killed, ran out of memory, or called os._exit.\n")
