@@ -24,6 +24,7 @@ piece = 2**18   # characters in one stream message
 ends = [getattr(signal, s) for s in ("SIGTERM", "SIGHUP") if hasattr(signal, s)]
 caught = [signal.SIGINT, *(num for num in ends if signal.getsignal(num) != signal.SIG_IGN)]  # nohup ignores SIGHUP: so do we
 repeat = getattr(signal, "SIGURG", None) or signal.SIGBREAK  # has the main thread look again at an interrupt that was put off; nobody else sends it
+second_look = .3  # seconds after a second interrupt when the stacks are shown, if its cell still runs
 nudges = .002, .02, .2  # seconds after an interrupt when the main thread is called out of a call that it may have begun just then
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
 
@@ -144,6 +145,7 @@ class Kernel:
 
     async def execute(self, sub, msg):
         c = msg["content"]
+        if self.status is not None: return None  # the kernel ends: a cell behind `exit` is not run, and clients see a kernel that ended
         if sub.aborting: return dict(failure(Aborted("a cell before this one failed")), status="aborted", execution_count=None)
         need(c, code=str)
         cell = msg.cell = Cell(c, iso())
@@ -409,11 +411,19 @@ class Kernel:
         self.stdin.answer(lambda q: not self.main or q.tid != self.main.tid, KeyboardInterrupt())
         if self.bridge and self.bridge.dap: self.bridge.dap.interrupt()
         msg = self.main.msg if self.main else None
-        (when,before),self.hit = self.hit,(clock.monotonic(), msg)
-        if not msg or msg is not before or clock.monotonic()-when > 3 or not msg.cell or msg.cell.stacks_shown: return
-        msg.cell.stacks_shown,text = True,stacks.stacks()
+        when,before = self.hit
+        now = clock.monotonic()
+        self.hit = now,msg
+        if msg and msg is before and now-when < 3 and msg.cell: self.later(second_look, self.tell_stuck, msg)
+
+    def tell_stuck(self, msg):
+        "Tell, once, where the cell `msg` is, if it still runs: a program that ends gracefully may raise the signal a second time itself"
+        if msg.cell.stacks_shown: return
+        text = stacks.stacks()
         with self.lock:
-            if not msg.ended: self.iopub.text("stderr", msg, text)
+            if msg.ended: return
+            msg.cell.stacks_shown = True
+            self.iopub.text("stderr", msg, text)
 
     def reach(self, sub):
         "Interrupt `sub`, once it has left delicate code"

@@ -21,13 +21,14 @@ What an interrupt does depends on where the subshell's thread is, which its fram
 | in `drive` itself | its own frame | comes again a millisecond later |
 
 A signal that comes just before a call that blocks would be handled when that returns: the control thread breaks into the call a little later."""
-import asyncio, os, sys, threading
-from asyncio.base_events import BaseEventLoop
+import os, sys, threading
 from collections import deque
 from contextvars import Context, copy_context
 from importlib import import_module
 from opcode import opmap
-from types import ModuleType, coroutine
+from threading import get_ident
+from traceback import walk_tb
+from types import ModuleType, SimpleNamespace, coroutine
 
 from .system.clock import clock
 
@@ -38,6 +39,8 @@ class Later(ModuleType):
 # asyncio needs them for TLS only; they take 5 of the 110 ms until the first result. What it holds on to looks them up, all others find the real ones
 later = {name: Later(name) for name in ("ssl", "asyncio.sslproto") if name not in sys.modules}
 sys.modules.update(later)
+import asyncio
+from asyncio.base_events import BaseEventLoop
 for name in later: del sys.modules[name]
 
 class Subshell:
@@ -45,6 +48,7 @@ class Subshell:
     def __init__(self, serve, id=None, traced=True):
         self.serve,self.id,self.traced,self.q = serve,id,traced,deque()
         self.loop,self.context = asyncio.new_event_loop(),Context()  # one context for all cells: what one sets the next finds
+        self.loop._ready = Ready()
         self.loop.set_exception_handler(uncaught)
         self.loop.time = clock.monotonic  # whatever a cell puts into `time`
         self.msg,self.runner,self.tid = None,None,None
@@ -66,7 +70,7 @@ class Subshell:
 
     def forever(self):
         "Run on this thread until `stop`"
-        self.tid,here.sub = threading.get_ident(),self
+        self.tid,here.sub = get_ident(),self
         asyncio.set_event_loop(self.loop)
         self.tell(self.look)
         stopped = False
@@ -74,14 +78,28 @@ class Subshell:
             try:
                 self.loop.run_forever()
                 stopped = self.closing  # else a cell has called `loop.stop`
-            except BaseException: self.tell(self.look)  # KeyboardInterrupt or SystemExit, which asyncio passes on from a callback or a task
-        for t in (tasks := asyncio.all_tasks(self.loop)): t.cancel()
+            except BaseException as e: self.escaped(e)
+        tasks = asyncio.all_tasks(self.loop)
+        if self.runner and not self.runner.done(): tasks.add(self.runner)
+        for t in tasks: t.cancel()
         if tasks: self.loop.run_until_complete(asyncio.wait(tasks))
         self.loop.close()
         here.sub = None  # the loop must not die behind its thread: the debugger would take that for another
 
+    def escaped(self, e):
+        """Deal with what has left the loop: KeyboardInterrupt or SystemExit of a callback or a task, or anything that a signal handler raised
+
+        What a handler raised while a cell awaits belongs to the cell. An interrupt of a callback has done its work, all else is told."""
+        self.tell(self.look)
+        of_callback = any(frame.f_code is call_code for frame,_ in walk_tb(e.__traceback__))
+        if self.awaits() and not of_callback: self.doom(self.msg, None if isinstance(e, KeyboardInterrupt) else e)
+        elif not isinstance(e, KeyboardInterrupt):
+            whose = "a background task or callback" if of_callback else "a signal handler, between two cells,"
+            self.loop.call_exception_handler(dict(message=f"{type(e).__name__} was raised by {whose}", exception=e))
+
     async def run(self):
         "Handle what is queued; `look` starts this again when more has come"
+        hide_task(asyncio.current_task())
         while not self.closing:
             with self.taking:
                 if not self.q: break
@@ -103,7 +121,9 @@ class Subshell:
     def look(self):
         "Something has come: run it, or serve comm messages beside a cell that awaits, which may wait for just them"
         if self.running: self.comms(self.loop.create_task)
-        elif not self.runner or self.runner.done(): self.runner = self.begin(self.run())
+        elif not self.runner or self.runner.done():
+            self.runner = self.begin(self.run())
+            hide_task(self.runner)
 
     def begin(self, coro, context=None):
         "A task for `coro`; at once, not in the loop's next round, where Python can do that"
@@ -207,7 +227,7 @@ class Subshell:
         """Interrupt what this subshell's thread does at `frame`, as the table says, unless it `must_wait`
 
         On that thread, in a signal handler, KeyboardInterrupt is raised right here. False if it has to come again, as the thread has moved on."""
-        mine = threading.get_ident() == self.tid
+        mine = get_ident() == self.tid
         if self.in_user_code(frame): return self.raise_here(frame) if mine else self.raise_there(frame)
         self.hits += 1
         self.doom(self.next_cell())
@@ -319,6 +339,17 @@ def uncaught(loop, context):
     o = context.get("task") or context.get("future") or context.get("handle")
     ctx = o.get_context() if hasattr(o, "get_context") else getattr(o, "_context", None)  # a task's: from Python 3.12 on
     (ctx or copy_context()).copy().run(loop.default_exception_handler, context)
+
+def hide_task(task):
+    "Leave `task`, which is ours, out of `asyncio.all_tasks()`: cells cancel what they find there"
+    asyncio.tasks._unregister_task(task)
+    if hasattr(asyncio.tasks, "_unregister_eager_task"): asyncio.tasks._unregister_eager_task(task)
+
+class Ready(deque):
+    "The callbacks that a loop calls next; when `run_nested` has called them before the round that counted them, nothing is called in their place"
+    def popleft(self): return super().popleft() if self else nothing
+
+nothing = SimpleNamespace(_cancelled=True)  # a handle that the loop passes over
 
 def leave_child():
     "End a forked child at the end of its cell: it has no business in our loop"

@@ -268,13 +268,14 @@ def test_inside_async_def_the_ordinary_error_is_raised(kc, how, where):
 
 def test_a_plain_line_of_an_awaiting_cell_runs_a_loop_of_its_own(kc): assert kc.run("await f()\nasyncio.run(f())").result == "'ran'"
 
-def test_the_kernels_own_loop_is_already_running(kc):
-    r = kc.run("c = f()\ntry: asyncio.get_running_loop().run_until_complete(c)\nfinally: c.close()")
+def test_in_a_coroutine_the_kernels_own_loop_is_already_running(kc):
+    "In a plain cell it may be run: test_loops.py"
+    r = kc.run("async def g():\n    c = f()\n    try: asyncio.get_running_loop().run_until_complete(c)\n    finally: c.close()\nawait g()")
     assert (r.content["ename"], r.content["evalue"]) == ("RuntimeError", "This event loop is already running")
     assert kc.run("await f()").result == "'ran'"
 
 loops = {"asyncio.run": "asyncio.run(g())", "Runner": "with asyncio.Runner() as r: r.run(g())", "new_event_loop": "asyncio.new_event_loop().run_until_complete(g())", "anyio": "import anyio; anyio.run(g)",
-    "busy": "async def spin():\n    try:\n        time.sleep(60)\n    finally: print('cleaned up')\nasyncio.run(spin())"}
+    "busy": "async def spin():\n    try:\n        print('begun')\n        time.sleep(60)\n    finally: print('cleaned up')\nasyncio.run(spin())"}
 
 @pytest.mark.parametrize("how", ["signal", "message"])
 @pytest.mark.parametrize("way", loops)
@@ -282,7 +283,7 @@ def test_an_interrupt_ends_a_cells_own_loop(kc, way, how):
     if way == "anyio": need("anyio")
     kc.run("async def g():\n    print('begun')\n    try: await asyncio.sleep(60)\n    finally: print('cleaned up')")
     if way == "anyio": kc.run("import anyio", timeout=60)
-    id = kc.cell("print('begun')\n"+loops[way] if way == "busy" else loops[way])
+    id = kc.cell(loops[way])
     begun(kc, id)
     kc.interrupt(how)
     r = kc.wait(id, timeout=5)
@@ -293,7 +294,7 @@ def test_an_interrupt_ends_a_cells_own_loop(kc, way, how):
 @pytest.mark.parametrize("way", ["asyncio.run", "Runner", "busy"])
 def test_coroutines_clean_up_when_a_cells_own_loop_is_interrupted(kc, way, how):
     kc.run("async def g():\n    print('begun')\n    try: await asyncio.sleep(60)\n    finally: print('cleaned up')")
-    id = kc.cell("print('begun')\n"+loops[way] if way == "busy" else loops[way])
+    id = kc.cell(loops[way])
     begun(kc, id)
     kc.interrupt(how)
     assert "cleaned up" in kc.wait(id, timeout=5).stdout

@@ -143,7 +143,7 @@ def test_base_exceptions_are_caught_around_user_code_only():
     "`run_untraced` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
     assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless", "contents.error_content", "subshell.Subshell.drive",
         "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.untraced.run_untraced.run", "debugger.values.brief", "channels.channel.Channel.wake",
-        "compat.loops.aside.call", "compat.threads.carry_into_threads.starting", "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
+        "compat.loops.aside.call", "compat.loops.run_nested", "compat.threads.carry_into_threads.starting", "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
         "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again
 
 def test_no_branch_for_a_python_that_is_not_supported():

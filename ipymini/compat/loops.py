@@ -8,24 +8,56 @@ from ..subshell import drive_code
 
 def let_loops_nest():
     "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever"
-    for cls,name in ((asyncio.Runner, "run"), (asyncio.Runner, "close"), (BaseEventLoop, "run_forever"), (BaseEventLoop, "run_until_complete")):
-        setattr(cls, name, aside(getattr(cls, name)))
+    for cls,name in ((asyncio.Runner, "run"), (asyncio.Runner, "close"), (BaseEventLoop, "run_forever")): setattr(cls, name, aside(getattr(cls, name)))
+    run = aside(BaseEventLoop.run_until_complete)
+
+    @wraps(run)
+    def run_until_complete(loop, future):
+        nested = loop is asyncio._get_running_loop() and plain(sys._getframe(1))
+        return run_nested(loop, future) if nested else run(loop, future)
+
+    BaseEventLoop.run_until_complete = run_until_complete
     asyncio.run = asyncio.runners.run = aside(asyncio.run)
 
+def run_nested(loop, future):
+    "`loop.run_until_complete(future)` for a cell that `loop` itself runs: all but the cell goes on meanwhile"
+    theirs = asyncio.isfuture(future)
+    future = asyncio.ensure_future(future, loop=loop)
+    task = asyncio.current_task(loop)
+    asyncio.tasks._leave_task(loop, task)
+    try:
+        while not future.done(): loop._run_once()
+    except BaseException:
+        if not theirs: future.cancel()
+        raise
+    finally: asyncio.tasks._enter_task(loop, task)
+    return future.result()
+
 def aside(f):
-    "`f`, run while our loop is out of sight if a plain cell calls it"
+    "`f`, run while our loop and its task are out of sight if a plain cell calls it"
     @wraps(f)
     def call(*args, **kw):
         loop = asyncio._get_running_loop()
         hidden = loop and plain(sys._getframe(1))
-        if hidden: asyncio._set_running_loop(None)
+        task = leave_loop(loop) if hidden else None
         try: return f(*args, **kw)
         except BaseException as e:
             e.with_traceback(e.__traceback__.tb_next)  # this frame is none of the user's
             raise
         finally:
-            if hidden: asyncio._set_running_loop(loop)
+            if hidden: enter_loop(loop, task)
     return call
+
+def leave_loop(loop):
+    "Put `loop`, which runs, and its current task out of sight; that task. From Python 3.14 on a thread has one, whichever loop it runs"
+    task = asyncio.current_task(loop)
+    if task: asyncio.tasks._leave_task(loop, task)
+    asyncio._set_running_loop(None)
+    return task
+
+def enter_loop(loop, task):
+    asyncio._set_running_loop(loop)
+    if task: asyncio.tasks._enter_task(loop, task)
 
 def plain(frame):
     "True if `frame` is called by a cell, without a coroutine of the user's in between"

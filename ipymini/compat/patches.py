@@ -34,11 +34,20 @@ class Patches:
 def let_interrupts_leave(debugger):
     "IPython's debugger in the place of pdb's; an interrupt ends the cell, where one of them would ask again and the other go on"
     pdb = sys.modules["pdb"]
-    pdb.Pdb = type("Pdb", (debugger.InterruptiblePdb,), dict(interaction=pdb.Pdb.interaction))
+    original = pdb.Pdb.interaction
+
+    def interaction(self, *args):
+        try: return original(self, *args)
+        finally: pdb.Pdb._last_pdb_instance = None  # which Python 3.14 would use again for `breakpoint()`, though it was told to stop nowhere
+    pdb.Pdb = type("Pdb", (debugger.InterruptiblePdb,), dict(interaction=interaction))
 
 def let_anyio_nest(eventloop):
     "`anyio.run` looks for a running loop before it calls asyncio"
     eventloop.run = aside(eventloop.run)
+
+def let_uvloop_nest(uvloop):
+    "Its loop has ways of its own to run"
+    for name in ("run_forever", "run_until_complete"): setattr(uvloop.Loop, name, aside(getattr(uvloop.Loop, name)))
 
 def let_trio_interrupt(trio):
     "`trio.run` spares its internals, but only in place of Python's own handler of SIGINT"
@@ -62,4 +71,4 @@ def let_pools_find_cells(module):
 
 patches = {"multiprocessing.reduction": let_pools_find_cells, "multiprocessing.spawn": let_pools_find_cells,
     "pdb": lambda _: import_module("IPython.core.debugger"), "IPython.core.debugger": let_interrupts_leave,
-    "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt}
+    "anyio._core._eventloop": let_anyio_nest, "trio": let_trio_interrupt, "uvloop": let_uvloop_nest}

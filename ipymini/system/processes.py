@@ -11,9 +11,11 @@ def interrupt():
     if os.getpgrp() == me != 1: os.killpg(me, signal.SIGINT)
     else: os.kill(me, signal.SIGINT)  # process 1 of a container, too: killpg(1) is kill(-1), which is everyone but us
 
+main_ident = threading.main_thread().ident  # whatever a cell puts into `threading`
+
 def signal_main(num=signal.SIGINT):
     "Have the handler of `num` run on the main thread, out of any system call"
-    if hasattr(signal, "pthread_kill"): signal.pthread_kill(threading.main_thread().ident, num)
+    if hasattr(signal, "pthread_kill"): signal.pthread_kill(main_ident, num)
     else:
         import _thread
         _thread.interrupt_main(num)

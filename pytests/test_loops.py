@@ -1,0 +1,90 @@
+"Loops that a plain cell runs, its own and ours; what leaves a loop; what a cell sees of our tasks"
+import pytest
+
+@pytest.mark.parametrize("run", ["asyncio.run(f())", "asyncio.Runner().run(f())", "asyncio.new_event_loop().run_until_complete(f())",
+    "asyncio.get_event_loop().run_until_complete(f())", "asyncio.get_running_loop().run_until_complete(asyncio.ensure_future(f()))"])
+def test_a_plain_cell_runs_a_coroutine(kc, run):
+    kc.run("import asyncio\nasync def f():\n    await asyncio.sleep(.01)\n    return asyncio.current_task() is not None and 42")
+    assert kc.run(run).result == "42"
+    assert kc.run("await f()").result == "42"
+
+def test_callbacks_that_wait_are_called_once_while_our_loop_runs_nested(kc):
+    "A cell that is itself a callback's equal: others wait behind it in the same round"
+    code = "import asyncio\nloop,seen = asyncio.get_running_loop(),[]\nfor i in range(5): loop.call_soon(seen.append, i)\nloop.run_until_complete(asyncio.sleep(.01))\nseen"
+    assert kc.run(code).result == "[0, 1, 2, 3, 4]"
+    assert kc.run("await asyncio.sleep(0)\nseen").result == "[0, 1, 2, 3, 4]"
+
+def test_run_until_complete_of_our_loop_is_interrupted_and_its_task_cancelled(kc):
+    kc.run("import asyncio\ncancelled = []\nasync def f():\n    print('on')\n    try: await asyncio.sleep(60)\n    finally: cancelled.append(1)")
+    id = kc.cell("asyncio.get_event_loop().run_until_complete(f())")
+    kc.wait(id, until=lambda r: "on" in r.stdout)
+    kc.interrupt()
+    assert kc.wait(id).content["ename"] == "KeyboardInterrupt"
+    assert kc.run("await asyncio.sleep(0)\ncancelled").result == "[1]"
+
+def test_all_tasks_has_the_cell_and_no_task_of_ours(kc):
+    assert kc.run("import asyncio\nlen(asyncio.all_tasks())").result == "1"
+    assert kc.run("await asyncio.sleep(0)\nlen(asyncio.all_tasks())").result == "1"
+
+def test_a_cell_that_cancels_all_other_tasks_leaves_the_kernel_alive(kc):
+    kc.run("import asyncio\nawait asyncio.sleep(0)\nfor t in asyncio.all_tasks()-{asyncio.current_task()}: t.cancel()")
+    assert kc.run("1").result == "1"
+
+def test_what_a_signal_handler_raises_while_a_cell_awaits_is_raised_at_the_await(kc):
+    code = "import asyncio, signal\nclass Late(Exception): pass\ndef late(*args): raise Late('too late')\nold = signal.signal(signal.SIGALRM, late)\n"
+    r = kc.run(code + "signal.setitimer(signal.ITIMER_REAL, .1)\ntry: await asyncio.sleep(60)\nexcept Late as e: print('caught', e)")
+    assert (r.status, r.stdout) == ("ok", "caught too late\n")
+
+def test_what_a_signal_handler_raises_between_cells_is_told(kc):
+    kc.run("import signal\ndef late(*args): raise ValueError('too late')\nsignal.signal(signal.SIGALRM, late)")
+    id = kc.cell("signal.setitimer(signal.ITIMER_REAL, .1); None")
+    r = kc.wait(id, until=lambda r: "too late" in r.stderr)
+    assert "ValueError was raised by a signal handler, between two cells" in r.stderr
+
+def test_pythons_own_handler_of_SIGINT_ends_a_cell_that_awaits(own):
+    kc = own()
+    id = kc.cell("import asyncio, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nprint('on')\nawait asyncio.sleep(60)")
+    kc.wait(id, until=lambda r: "on" in r.stdout)
+    kc.interrupt()
+    assert kc.wait(id).content["ename"] == "KeyboardInterrupt"
+
+def test_SystemExit_of_a_background_task_is_told(kc):
+    id = kc.cell("import asyncio\nasync def f(): raise SystemExit('bye')\nt = asyncio.create_task(f())")
+    r = kc.wait(id, until=lambda r: "SystemExit was raised by a background task" in r.stderr)
+    assert kc.run("1").result == "1"
+
+def test_no_cell_behind_exit_runs_and_none_gets_a_reply(own):
+    kc = own()
+    first = kc.cell("exit")
+    rest = [kc.cell(f"print({i})") for i in range(3)]
+    kc.proc.wait(10)
+    kc.collect("shell", .1)
+    assert kc.held[first].status == "ok"
+    seen = [kc.held[id] for id in rest if id in kc.held]
+    assert [r for r in seen if r.replies or r.stdout or r.error] == []
+
+def test_a_program_that_raises_the_signal_again_when_it_has_ended_shows_no_stacks(kc):
+    code = """import asyncio, signal
+async def serve():
+    stop,got = asyncio.Event(),[]
+    loop = asyncio.get_running_loop()
+    old = signal.signal(signal.SIGINT, lambda num, frame: (got.append(num), loop.call_soon_threadsafe(stop.set)))
+    print('on')
+    try: await stop.wait()
+    finally: signal.signal(signal.SIGINT, old)
+    for num in got: signal.raise_signal(num)
+await serve()"""
+    id = kc.cell(code)
+    kc.wait(id, until=lambda r: "on" in r.stdout)
+    kc.interrupt()
+    r = kc.wait(id)
+    assert (r.content["ename"], r.stderr) == ("KeyboardInterrupt", "")
+
+@pytest.mark.parametrize("end", ["q", "c"])
+def test_breakpoint_stops_again_after_an_earlier_one_has_ended(own, end):
+    kc = own()
+    for _ in range(2):
+        id = kc.cell("breakpoint()\n1", allow_stdin=True)
+        assert kc.prompt()["content"]["prompt"].endswith("> ")
+        kc.input(end)
+        kc.wait(id)
