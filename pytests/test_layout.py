@@ -11,7 +11,7 @@ sys.path.insert(0, str(root/"tools"))
 import arrows
 
 # from below: a room imports only what stands before it, or on its own floor; `environments` and `pods` stand beside, and import nothing of these but the version
-floors = ["__init__", "wire parent cell contents tracebacks system", "interrupts subshell output channels debugger compat features", "shell bridge", "subshells", "kernel", "lifecycle spare", "__main__"]
+floors = ["__init__", "wire parent cell contents tracebacks system", "interrupts subshell capture output channels debugger compat features", "shell bridge", "subshells", "kernel", "lifecycle spare", "__main__"]
 beside = {"environments", "pods"}
 
 rooms = {name.strip(): (set(ours.split()), set(libraries.split()))
@@ -158,7 +158,7 @@ def test_only_the_fields_of_small_classes_are_typed_on_the_left():
 def test_print_is_for_the_command_line_and_for_magics():
     skip = "__main__", "environments.install", "environments.launch", "features.magics", "features.environment", "features.snapshot", "features.terminal", "pods.magics", "pods.pool"
     skip += tuple(f"environments.{o}" for o in ("commands", "engine", "images", "session", "virtual"))
-    assert where(calls("print"), skip=skip) <= {"output.Output.say", "pods.client.say"}
+    assert where(calls("print"), skip=skip) <= {"output.print_message", "pods.client.say"}
 
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])
 def test_chkstyle_is_silent(folder):
