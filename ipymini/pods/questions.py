@@ -5,7 +5,8 @@ from .values import Decoder
 from .wire import ANSWER
 
 def answer(link, number, kind, *content):
-    "Answer a question of the pod's."
+    "Answer a question of the pod's. Between calls there is no cell that could ask the user."
+    if kind == "input" and link.current() is None: return link.tell(ANSWER, number, (None, ("EOFError", "no call is running that could ask")))
     try: line = questions[kind](*content)
     except KeyboardInterrupt:
         link.tell(ANSWER, number, (None, ("KeyboardInterrupt", "")))

@@ -83,6 +83,19 @@ def test_input_without_stdin_is_an_eof_error(p, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(EOFError): p.input()
 
+def test_a_thread_that_asks_between_calls_gets_an_eof_error(p):
+    p.run("import threading\ndef ask():\n global answer\n try: answer = input()\n except EOFError: answer = 'EOF'\nanswer = None\nt = threading.Timer(.2, ask)\nt.start()")
+    assert_soon(lambda: p["answer"] == "EOF")
+    assert p.abs(-1) == 1
+
+def assert_soon(condition):
+    "The condition becomes true; calls are made with pauses, in which there is none."
+    import time
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "20 s passed: waited for an answer"
+        time.sleep(.5)
+
 def test_what_a_thread_prints_between_calls_is_shown(p, capsys):
     p.run("import threading\nthreading.Timer(.1, print, ['later']).start()")
     import time
