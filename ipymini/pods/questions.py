@@ -6,12 +6,14 @@ from .wire import ANSWER
 
 def answer(link, number, kind, *content):
     "Answer a question of the pod's. Between calls there is no cell that could ask the user."
-    if kind == "input" and link.current() is None: return link.tell(ANSWER, number, (None, ("EOFError", "no call is running that could ask")))
+    if kind == "input" and link.current() is None: return link.tell(ANSWER, number, nobody)
     try: line = questions[kind](*content)
     except KeyboardInterrupt:
         link.tell(ANSWER, number, (None, ("KeyboardInterrupt", "")))
         raise
     link.tell(ANSWER, number, line)
+
+nobody = None,("EOFError", "no call is running that could ask")  # as `ask` tells of an error
 
 def knows(module, name):
     "True if a pickle with this class or function can be read here."

@@ -227,6 +227,7 @@ def test_dir_lists_what_is_there(own):
     own.run("def mine(): pass")
     assert {"mine", "run", "close"} <= set(dir(own))
 
-def test_importing_ipymini_loads_no_pods():
-    code = "import sys, ipymini; print([m for m in sys.modules if 'pods' in m])"
+@pytest.mark.parametrize("code", ["import ipymini", "from ipymini import system", "import ipymini\nhasattr(ipymini, 'other')"])
+def test_importing_ipymini_loads_no_pods(code):
+    code += "\nimport sys\nprint([m for m in sys.modules if 'pods' in m])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
