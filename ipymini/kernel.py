@@ -55,7 +55,7 @@ class Kernel:
         self.status,self.delay,self.stopping,self.finishing,self.ending = None,0,False,threading.Event(),threading.Lock()
         sockets = [os.path.abspath(f"{cfg['ip']}-{cfg[p]}") for p in ports if cfg["transport"] == "ipc"]  # a cell may change the cwd
         self.files = [self.file, *sockets] if self.made else sockets
-        self.letter,self.landed = crash.Letter(self.file),threading.Lock()
+        self.crash_report,self.landed = crash.CrashReport(self.file),threading.Lock()
         self.signals = socketpair()
         for s in self.signals: s.setblocking(False)
         self.control.watch(self.signals[0].fileno(), self.on_signals)
@@ -153,14 +153,14 @@ class Kernel:
             parent.begin(msg)
             self.bridge.number(cell)
         if not cell.silent: self.publish("execute_input", dict(code=cell.code, execution_count=cell.number))
-        if cell.is_stored: self.tell_death()
-        self.letter.cell(c["code"])
+        if cell.is_stored: self.tell_crash()
+        self.crash_report.note_cell(c["code"])
         sub.context.run(parent.set, msg)
         try: res = await sub.user(self.bridge.execute(msg))
         except KeyboardInterrupt: res = self.bridge.interrupted(cell)
         if msg.has_output: self.iopub.drain()  # while we do the rest, clients read it, and have it before the reply
         if sub is self.main: self.catch_signals()  # the cell may have taken them
-        self.letter.cell("")
+        self.crash_report.note_cell("")
         self.bridge.out.drain()
         if res["status"] == "error" and cell.stops_on_error: self.abort(sub)
         cell.code_ended = True
@@ -168,10 +168,10 @@ class Kernel:
         if self.bridge.exiting: self.leave(dict(status="ok", restart=False), .2)  # a console reads the reply after idle, if we live
         return res
 
-    def tell_death(self):
+    def tell_crash(self):
         "Say in the first cell that people see what ended the kernel before this one"
-        if self.letter.text: self.write("stderr", self.letter.text)
-        self.letter.text = ""
+        if self.crash_report.before: self.write("stderr", self.crash_report.before)
+        self.crash_report.before = ""
 
     def abort(self, sub):
         "Refuse the execute requests that `sub` has received by now"
@@ -471,7 +471,7 @@ class Kernel:
             ch.stop()
             if ch is not threading.current_thread(): ch.join(.5)
         self.ctx.destroy(200)
-        self.letter.burn()
+        self.crash_report.remove()
         processes.remove(*self.files)
         os._exit(self.status)
 

@@ -1,43 +1,66 @@
-"The crash report: what the next kernel on a connection file says of one that died."
+"""The crash report: what the next kernel on a connection file says of one that died.
+
+Its file has a place for the cell that runs, `cell_size` bytes up to a zero, and behind it what faulthandler wrote of a crash."""
 import faulthandler, mmap, os
 
 from .log import log
 from .processes import remove
 from .stacks import package
 
-class Letter:
-    "What the next kernel on the connection file `file` says in its first cell if this one dies: the cell that ran and faulthandler's stack"
-    def __init__(self, file):
-        folder,name = os.path.split(file)
-        self.path,self.text = os.path.join(folder, f".{name}.death"),""  # hidden: jupyter_client finds connection files by part of a name
-        try:
-            f = open(os.open(self.path, os.O_RDWR|os.O_CREAT|os.O_APPEND, 0o600), "r+b", 0)
-            self.text = story(f.read())
-            f.truncate(0)
-            f.write(bytes(4096))  # the cell goes here, through memory; faulthandler writes behind it
-            self.f,self.map = f,mmap.mmap(f.fileno(), 4096)
-            faulthandler.enable(f, all_threads=False)
-        except OSError as e:
-            self.map = bytearray(4096)
-            log(f"ipymini: no record of crashes, {self.path}: {e.strerror}\n")
+cell_size = 4096
+cell_limit = 4000  # bytes of a cell that are kept
+suffix = ".death"
+not_the_users = package,"/IPython/core/","/asyncio/","<frozen runpy>"  # lines of a stack that have these are left out
 
-    def cell(self, code):
-        "Note the cell that runs now, or \"\" for none"
-        b = code.encode("utf8", "backslashreplace")[:4000]
-        self.map[:len(b)+1] = b+b"\0"
+class CrashReport:
+    "The report beside the connection file `connection_file`: that of the kernel before this one, and the place for ours."
+    def __init__(self, connection_file):
+        folder,name = os.path.split(connection_file)
+        # hidden: jupyter_client finds connection files by part of a name
+        self.path = os.path.join(folder, f".{name}{suffix}")
+        self.before = ""  # what is to be told of the kernel before this one; "" if it ended well
+        self.file = None  # open as long as we run: faulthandler has its file descriptor
+        self.cell = bytearray(cell_size)  # the place for the cell that runs; memory of the file, if that opens
+        try: self.open()
+        except OSError as e: log(f"ipymini: no record of crashes, {self.path}: {e.strerror}\n")
 
-    def burn(self):
-        "Leave no letter, neither ours nor one beside a connection file that is gone"
+    def open(self):
+        "Read what the kernel before this one left, and begin anew. Raises: OSError."
+        fd = os.open(self.path, os.O_RDWR|os.O_CREAT|os.O_APPEND, 0o600)
+        self.file = open(fd, "r+b", 0)
+        self.before = in_words(self.file.read())
+        self.file.truncate(0)
+        self.file.write(bytes(cell_size))
+        self.cell = mmap.mmap(self.file.fileno(), cell_size)  # writing to it is no system call, and survives us
+        faulthandler.enable(self.file, all_threads=False)
+
+    def note_cell(self, code):
+        "Note the cell that runs now, or \"\" for none."
+        data = code.encode("utf8", "backslashreplace")[:cell_limit]
+        self.cell[:len(data)+1] = data+b"\0"
+
+    def remove(self):
+        "Leave no report, neither ours nor one beside a connection file that is gone."
         remove(self.path)
         folder = os.path.dirname(self.path)
         try: names = os.listdir(folder)
         except OSError: return  # it is gone, too
-        remove(*(os.path.join(folder, n) for n in names if n.startswith(".") and n.endswith(".json.death") and n[1:-6] not in names))
+        reports = [name for name in names if name.startswith(".") and name.endswith(f".json{suffix}")]
+        left = [name for name in reports if name[1:].removesuffix(suffix) not in names]
+        remove(*[os.path.join(folder, name) for name in left])
 
-def story(letter):
-    "A letter in words; of a kernel that was killed between cells there is nothing to tell"
-    code,fault = (b.decode("utf8", "replace") for b in (letter[:4096].partition(b"\0")[0], letter[4096:]))
-    if not code+fault: return ""
-    fault = "".join(l for l in fault.splitlines(True) if not any(f in l for f in (package, "/IPython/core/", "/asyncio/", "<frozen runpy>")))
-    what = f"\nIt ran this cell:\n\n{code}\n\n" if code else "\n"
-    return "The kernel before this one died." + what + (fault or "It left no trace: it was killed, ran out of memory, or called os._exit.\n")
+def in_words(report):
+    "What people are told of a kernel that left the bytes `report`; nothing of one that was killed between cells."
+    cell,_,_ = report[:cell_size].partition(b"\0")
+    code = cell.decode("utf8", "replace")
+    stack = report[cell_size:].decode("utf8", "replace")
+    if not code and not stack: return ""
+    parts = ["The kernel before this one died.\n"]
+    if code: parts.append(f"It ran this cell:\n\n{code}\n\n")
+    parts.append(users_part(stack) or "It left no trace: it was killed, ran out of memory, or called os._exit.\n")
+    return "".join(parts)
+
+def users_part(stack):
+    "What faulthandler wrote, without the lines that are none of the user's."
+    lines = stack.splitlines(keepends=True)
+    return "".join(line for line in lines if not any(path in line for path in not_the_users))

@@ -1,4 +1,4 @@
-"The letter of the dead: the first cell of the next kernel on a connection file says what ended the one before it, once; a kernel that ends well leaves none"
+"Crash reports: the first cell of the next kernel on a connection file says what ended the one before it, once; a kernel that ends well leaves none"
 import os, signal, stat
 import pytest
 from jupyter_client import find_connection_file, write_connection_file
@@ -13,7 +13,7 @@ def die(own, code, **kw):
 
 def next_one(own, kc, **kw): return own(file=kc.file, **kw)
 
-def letter(kc): return os.path.join(os.path.dirname(kc.file), f".{os.path.basename(kc.file)}.death")
+def report(kc): return os.path.join(os.path.dirname(kc.file), f".{os.path.basename(kc.file)}.death")
 
 deaths = {"a segfault": ("import faulthandler; faulthandler._sigsegv()", "Segmentation fault"), "an abort": ("import os; os.abort()", "Aborted"), "a bus error": ("import os, signal; os.kill(os.getpid(), signal.SIGBUS)", "Bus error"),
     "a null pointer": ("import ctypes; ctypes.string_at(0)", "Segmentation fault"), "a stack overflow": ("import faulthandler; faulthandler._stack_overflow()", "Segmentation fault"),
@@ -30,7 +30,7 @@ def test_the_next_kernel_tells_what_ended_it_and_the_cell(own, name):
     assert want in r.stderr and "# the cell" in r.stderr
     assert r.stdout == "first\n"
 
-def test_letters_of_tests_lie_in_a_folder_of_their_own(own):
+def test_reports_of_tests_lie_in_a_folder_of_their_own(own):
     kc = own()
     assert os.path.basename(os.path.dirname(kc.file)).startswith("kernels-")
     assert kc.run("import tempfile; tempfile.gettempdir()").result == repr(os.path.dirname(kc.file))
@@ -78,7 +78,7 @@ def test_any_cell_can_be_told(own, code): assert "died" in next_one(own, die(own
 
 def test_the_file_is_the_owners(own):
     kc = own()
-    assert stat.S_IMODE(os.stat(letter(kc)).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(report(kc)).st_mode) == 0o600
 
 def end(kc, how):
     if how == "shutdown": kc.request("shutdown_request", dict(restart=False), "control")
@@ -91,14 +91,14 @@ def end(kc, how):
     kc.proc.wait(10)
 
 @pytest.mark.parametrize("how", ["shutdown", "restart", "exit", "busy", "SIGTERM", "SIGHUP"])
-def test_a_kernel_that_ends_well_leaves_no_letter(own, how):
+def test_a_kernel_that_ends_well_leaves_no_report(own, how):
     kc = own()
     kc.run("1")
     end(kc, how)
-    assert not os.path.exists(letter(kc))
+    assert not os.path.exists(report(kc))
     assert next_one(own, kc).run("1").stderr == ""
 
-def test_jupyter_does_not_take_the_letter_for_a_connection_file(own):
+def test_jupyter_does_not_take_the_report_for_a_connection_file(own):
     kc = own()
     name = os.path.basename(kc.file).removesuffix(".json")
     assert find_connection_file(name[1:-1], path=[os.path.dirname(kc.file)]) == kc.file
@@ -110,29 +110,29 @@ def test_a_folder_that_is_gone_does_not_hinder_the_end(own, tmp_path):
     kc.request("shutdown_request", dict(restart=False), channel="control")
     assert kc.proc.wait(2) == 0
 
-def test_a_letter_beside_no_connection_file_goes_with_the_next_kernel(own):
+def test_a_report_beside_no_connection_file_goes_with_the_next_kernel(own):
     kc = die(own, "import os; os._exit(1)")
     os.remove(kc.file)
     other = own()
     assert os.path.dirname(other.file) == os.path.dirname(kc.file)
     end(other, "shutdown")
-    assert not os.path.exists(letter(kc))
+    assert not os.path.exists(report(kc))
 
 @pytest.mark.parametrize("content", [b"", b"\xff"*10_000, b"\0"*4096, b"x"*5000, os.urandom(20_000)], ids=["empty", "bytes", "zeros", "text", "random"])
-def test_any_letter_can_be_read(own, content):
+def test_any_report_can_be_read(own, content):
     kc = die(own, "import os; os._exit(1)")
-    with open(letter(kc), "wb") as f: f.write(content)
+    with open(report(kc), "wb") as f: f.write(content)
     r = next_one(own, kc).run("6*7")
     assert (r.status, r.result) == ("ok", "42")
 
 @pytest.mark.parametrize("what", ["folder", "link"])
 def test_something_else_in_its_place_is_no_obstacle(own, what, tmp_path):
     kc = die(own, "import os; os._exit(1)")
-    os.remove(letter(kc))
-    if what == "folder": os.mkdir(letter(kc))
-    else: os.symlink(tmp_path/"no"/"such", letter(kc))
+    os.remove(report(kc))
+    if what == "folder": os.mkdir(report(kc))
+    else: os.symlink(tmp_path/"no"/"such", report(kc))
     try: assert next_one(own, kc).run("6*7").result == "42"
-    finally: os.rmdir(letter(kc)) if what == "folder" else None
+    finally: os.rmdir(report(kc)) if what == "folder" else None
 
 def test_a_forked_child_that_dies_is_not_taken_for_the_kernel(own):
     kc = own()
