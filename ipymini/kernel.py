@@ -256,8 +256,10 @@ class Kernel:
 
     def publish(self, type, content, msg=None, metadata=None, buffers=(), topic=None):
         "Send `content` to everybody on behalf of `msg`, by default the request that this runs for; of nobody's, the newest cell"
-        topic = topic or topics.get(type) or f"kernel.{self.wire.session}.{type}".encode()
+        topic = topic or self.topic_of(type)
         self.iopub.send(self.wire.pack(type, content, msg or parent.get() or parent.latest, metadata, buffers, [topic]))
+
+    def topic_of(self, type): return topics.get(type) or f"kernel.{self.wire.session}.{type}".encode()
 
     def output(self, type, content, msg=None, **kw):
         "Publish what user code puts out: unlike ours, it waits while the readers are behind"
@@ -291,8 +293,9 @@ class Kernel:
         self.catch_signals()
         signal.signal(repeat, self.on_signal)
         self.watch_launcher()
+        # nobody has subscribed yet: who comes within the start is told
+        self.iopub.greeting = lambda: self.wire.pack("status", dict(execution_state="starting"), ids=[self.topic_of("status")])
         for ch in (*self.channels, self.hb): ch.start()
-        self.publish("status", dict(execution_state="starting"))
         try: self.load()
         except (Exception, SystemExit):  # a setting that IPython refuses, a package that is broken
             from traceback import format_exc
@@ -345,6 +348,7 @@ class Kernel:
 
     def open(self):
         # on the shell thread
+        self.iopub.greeting = None
         self.main.doom(self.hit_early)
         self.subs[None] = self.main
         for msg in self.early: self.on_shell(msg)

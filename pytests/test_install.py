@@ -118,6 +118,7 @@ def test_one_place_only(capsys):
     ("--no-fd-capture -f k.json",                    "k.json", {"IPKernelApp.capture_fd_output": "False"}),
     ("--IPKernelApp.capture_fd_output=False",        None,     {"IPKernelApp.capture_fd_output": "False"}),
     ("-c a=1 -f k.json",                             "k.json", {"InteractiveShellApp.code_to_run": "a=1"}),
+    ("-c a -c b -f=1 -f=2",                          "2",    {"InteractiveShellApp.code_to_run": "b"}),
     ("-c --a -f k.json",                             "k.json", {"InteractiveShellApp.code_to_run": "--a"}),
     ("--foo bar -f k.json --x=1 baz -y",             "k.json", dict(foo=True, x="1", y=True)),
     ("-f",                                           True,     {})])

@@ -126,18 +126,16 @@ def test_one_thread_keeps_its_order_over_both_streams():
     assert in_lines(one) == (one, {})
     assert in_lines([*one, ("stdout", None, "d\n", 2)])[0][:3] == one
 
-def test_lines_of_threads_are_not_torn(kc):
-    "Each thread writes its line in three pieces, and gives way in between"
-    code = """import sys, threading, time
+def test_printed_lines_of_threads_are_not_torn(kc):
+    code = """import threading, time
 def f(n):
-    for i in range(100):
-        sys.stdout.write(f'<{n} {i} '); time.sleep(0); sys.stdout.write('x'*20); time.sleep(0); sys.stdout.write('>\\n')
-ts = [threading.Thread(target=f, args=(n,)) for n in range(4)]
+    for i in range(100): print('<', n, 'x'*20, '>', sep=''); time.sleep(.001)
+ts = [threading.Thread(target=f, args=(n,)) for n in range(8)]
 for t in ts: t.start()
 for t in ts: t.join()"""
     lines = kc.run(code, timeout=60).stdout.splitlines()
-    torn = [line for line in lines if line[0] != "<" or line[-1] != ">" or line.count("<") > 1]
-    assert len(lines) >= 400-8 and len(torn) <= 8, torn  # a thread that has to wait long for its turn within a line is not waited for
+    torn = [line for line in lines if not line or line[0] != "<" or line[-1] != ">" or line.count("<") > 1]
+    assert len(torn) <= 4, torn  # a thread that waits for its turn for longer than text may be late is not waited for; without care it is 12 to 73
 
 # -- where messages are cut
 

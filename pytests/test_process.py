@@ -181,6 +181,19 @@ def test_addresses(popen, tmp_path, ip):
         s.send(b"ping")
         assert s.recv() == b"ping"
 
+def test_no_ip_is_this_machine_alone(popen, tmp_path):
+    (tmp_path/"k.json").write_text(json.dumps(dict(ip="", key="k")))
+    popen("-f", tmp_path/"k.json")
+    port = written(tmp_path/"k.json")["hb_port"]
+    socket.create_connection(("127.0.0.1", port)).close()
+    with pytest.raises(ConnectionRefusedError): socket.create_connection(("127.0.0.2", port))
+
+def test_an_unknown_host_is_one_line_and_status_1(popen, tmp_path):
+    (tmp_path/"k.json").write_text(json.dumps(dict(ip="nosuch.host.invalid", key="k")))
+    one_line(popen("-f", tmp_path/"k.json"))
+
+def test_a_runtime_folder_that_cannot_be_made_is_one_line_and_status_1(popen): one_line(popen(JUPYTER_RUNTIME_DIR="/proc/nosuch/runtime"))
+
 # -- ipc
 
 @pytest.mark.parametrize("numbers", ["given", "free"])
@@ -232,8 +245,8 @@ def test_ipc_files_of_a_kernel_that_was_killed_are_no_obstacle(popen, tmp_path):
 
 # -- start
 
-def test_starting_once_before_all_else(begin, tmp_path):
-    "Seen by a client that subscribes before the kernel binds"
+def test_starting_is_told_before_all_else_to_who_comes_within_the_start(begin, tmp_path):
+    "And to those who are there already, once more"
     f,cfg = write_connection_file(str(tmp_path/"k.json"), key=b"k")
     with zmq.Context() as ctx, ctx.socket(zmq.SUB) as sub:
         sub.linger,sub.rcvtimeo = 0,10_000
@@ -246,8 +259,9 @@ def test_starting_once_before_all_else(begin, tmp_path):
         while not (got and b'"idle"' in got[-1][-1]): got.append(sub.recv_multipart()[-6:])
     kinds = [(json.loads(g[2])["msg_type"], json.loads(g[5]).get("execution_state"), json.loads(g[3]) == {}) for g in got]
     own = [k for k in kinds if k[0] != "iopub_welcome"]
-    assert [k for k in own if k[1] == "starting"] in ([], [("status", "starting", True)])
-    assert all(k[1] != "starting" for k in own[1:])
+    told = [k for k in own if k[1] == "starting"]
+    assert set(told) == {("status", "starting", True)}
+    assert own[:len(told)] == told
     assert kinds[0][0] == "iopub_welcome"
 
 def test_first_cell_is_1_and_a_new_process_has_a_new_session(begin):

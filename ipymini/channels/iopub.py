@@ -70,7 +70,7 @@ class IOPub(Channel):
         self.credit = orderly   # changes of stream that keep their order, at the time `when`
         self.when = 0
         self.patience = patience
-        self.greeting = None    # makes the message behind a welcome, while the kernel starts
+        self.greeting = None    # makes the message behind a welcome, while the kernel starts and nothing else has been said
 
     def options(self, sock):
         for o in (zmq.XPUB_VERBOSE, zmq.XPUB_MANUAL, zmq.XPUB_NODROP): sock.setsockopt(o, 1)
@@ -87,7 +87,8 @@ class IOPub(Channel):
         try: content = dict(subscription=topic.decode())
         except UnicodeDecodeError: return
         self.say(self.wire.pack("iopub_welcome", content, nobody, ids=[topic] if topic else []))
-        if self.greeting: self.say(self.greeting())
+        greeting = self.greeting  # another thread may take it away
+        if greeting: self.say(greeting())
 
     def say(self, frames):
         "Send `frames` now, before what is queued"
@@ -97,6 +98,7 @@ class IOPub(Channel):
     def send(self, o):
         "Queue `o`, frames or a `Fence`, behind all text so far, from any thread"
         if type(o) is not Fence: self.grow(size(o))
+        self.greeting = None
         self.outq.append(o)
         with self.lock: self.urgent += 1
         self.wake()

@@ -85,7 +85,8 @@ def runtime_file(name):
     "The path of the connection file `name` in Jupyter's runtime folder, which is made if need be."
     from jupyter_core.paths import jupyter_runtime_dir
     folder = Path(jupyter_runtime_dir())
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try: folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as e: sys.exit(f"ipymini: cannot make {folder}, the folder of connection files: {e.strerror}. Name one with -f")
     return str(folder/name)
 
 # -- writing and removing
