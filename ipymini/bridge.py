@@ -121,6 +121,11 @@ class Bridge:
         self.saving = None
         if self.ip.history_manager.save_flag: self.ip.history_manager.save_flag.set()
 
+    def name_cell(self, filename):
+        "`Cell In[5]` for the file of a cell, as tracebacks call it; None for another file"
+        name = self.ip.compile.format_code_name(filename)
+        return name and " ".join(name)
+
     # -- the other requests
 
     def complete(self, code, pos, aside=False):

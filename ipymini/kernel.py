@@ -24,6 +24,7 @@ piece = 2**18   # characters in one stream message
 ends = [getattr(signal, s) for s in ("SIGTERM", "SIGHUP") if hasattr(signal, s)]
 caught = [signal.SIGINT, *(num for num in ends if signal.getsignal(num) != signal.SIG_IGN)]  # nohup ignores SIGHUP: so do we
 repeat = getattr(signal, "SIGURG", None) or signal.SIGBREAK  # has the main thread look again at an interrupt that was put off; nobody else sends it
+show = getattr(signal, "SIGUSR1", None)  # shows the stacks
 second_look = .3  # seconds after a second interrupt when the stacks are shown, if its cell still runs
 nudges = .002, .02, .2  # seconds after an interrupt when the main thread is called out of a call that it may have begun just then
 switch = .0005  # seconds until a busy thread gives way, see DEVLOG: our threads need the GIL some ten times a message
@@ -59,7 +60,7 @@ class Kernel:
         self.signals = socketpair()
         for s in self.signals: s.setblocking(False)
         self.control.watch(self.signals[0].fileno(), self.on_signals)
-        if hasattr(os, "register_at_fork"): processes.part_at_fork([*caught, repeat], self.on_signal)
+        if hasattr(os, "register_at_fork"): processes.part_at_fork([*caught, repeat, *filter(None, [show])], self.on_signal)
 
     # -- in
 
@@ -291,7 +292,7 @@ class Kernel:
         sys.setswitchinterval(switch)
         sys.unraisablehook = self.on_unraisable
         self.catch_signals()
-        signal.signal(repeat, self.on_signal)
+        for num in filter(None, (repeat, show)): signal.signal(num, self.on_signal)
         self.watch_launcher()
         # nobody has subscribed yet: who comes within the start is told
         self.iopub.greeting = lambda: self.wire.pack("status", dict(execution_state="starting"), ids=[self.topic_of("status")])
@@ -355,6 +356,7 @@ class Kernel:
 
     def on_signal(self, num, frame):
         # on the main thread, wherever user code or we happen to be
+        if num == show: return  # the control thread shows them
         if num == repeat and not self.repeating: return  # it was to end a call that blocks, no more
         self.repeating = False
         if num not in (signal.SIGINT, repeat): return self.on_end(num)
@@ -405,6 +407,7 @@ class Kernel:
         for num in set(self.signals[0].recv(64)):
             if num == signal.SIGINT: self.interrupted()
             elif num in caught: self.end(128+num)
+            elif num == show and signal.getsignal(num) == self.on_signal: self.show_stacks()
             elif num != repeat: self.main.tell(self.main.loop._handle_signal, num)  # which the loop would have read, had we left it the fd
 
     def interrupted(self):
@@ -423,11 +426,19 @@ class Kernel:
     def tell_stuck(self, msg):
         "Tell, once, where the cell `msg` is, if it still runs: a program that ends gracefully may raise the signal a second time itself"
         if msg.cell.stacks_shown: return
-        text = stacks.stacks()
+        text = stacks.stacks("Still running after an interrupt.", self.bridge.name_cell)
         with self.lock:
             if msg.ended: return
             msg.cell.stacks_shown = True
             self.iopub.text("stderr", msg, text)
+
+    def show_stacks(self):
+        "Put the stacks into the log, and into the cell that runs"
+        text = stacks.stacks("SIGUSR1 came.", self.bridge.name_cell if self.bridge else no_cell)
+        self.log(text)
+        msg = self.main.msg if self.main else None
+        with self.lock:
+            if msg and msg.cell and not msg.ended: self.iopub.text("stderr", msg, text)
 
     def reach(self, sub):
         "Interrupt `sub`, once it has left delicate code"
@@ -478,6 +489,8 @@ class Kernel:
         self.crash_report.remove()
         processes.remove(*self.files)
         os._exit(self.status)
+
+def no_cell(filename): "None: before IPython is there no file is a cell's."
 
 def now(coro):
     "Run `coro`, which waits for nothing, to its end"

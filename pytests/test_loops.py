@@ -1,5 +1,5 @@
 "Loops that a plain cell runs, its own and ours; what leaves a loop; what a cell sees of our tasks"
-import pytest
+import pytest, signal
 
 @pytest.mark.parametrize("run", ["asyncio.run(f())", "asyncio.Runner().run(f())", "asyncio.new_event_loop().run_until_complete(f())",
     "asyncio.get_event_loop().run_until_complete(f())", "asyncio.get_running_loop().run_until_complete(asyncio.ensure_future(f()))"])
@@ -88,3 +88,40 @@ def test_breakpoint_stops_again_after_an_earlier_one_has_ended(own, end):
         assert kc.prompt()["content"]["prompt"].endswith("> ")
         kc.input(end)
         kc.wait(id)
+
+hang = "import hashlib\ndef slow():\n    hashlib.pbkdf2_hmac('sha256', b'', b'', 6_000_000)\nprint('on')\nslow()"
+
+def begun(kc, code):
+    "Run `code` until it has printed; its id"
+    id = kc.cell(code)
+    kc.wait(id, until=lambda r: "on" in r.stdout)
+    return id
+
+def first_call(text):
+    "The first line behind the heading of the main thread's stack"
+    return text.partition("Thread MainThread, most recent call last:\n")[2].split("\n")[0].strip()
+
+def test_stacks_begin_in_the_cell_and_name_it_as_tracebacks_do(kc):
+    id = begun(kc, hang)
+    n = kc.held[id].of("execute_input")[0]["execution_count"]
+    for _ in range(2): kc.interrupt("message")
+    r = kc.wait(id, until=lambda r: "most recent call last" in r.stderr)
+    assert first_call(r.stderr) == f"Cell In[{n}], line 5"
+    assert f"Cell In[{n}], line 3, in slow" in r.stderr
+    kc.wait(id)
+
+def test_SIGUSR1_shows_the_stacks_in_the_cell_that_runs_and_in_the_log(own, tmp_path):
+    with open(tmp_path/"log", "w") as log: kc = own(stderr=log)
+    id = begun(kc, "import time\nprint('on')\ntime.sleep(60)")
+    kc.proc.send_signal(signal.SIGUSR1)
+    r = kc.wait(id, until=lambda r: "SIGUSR1 came" in r.stderr)
+    assert first_call(r.stderr) == "Cell In[1], line 3"
+    assert "Cell In[1], line 3" in (tmp_path/"log").read_text()
+    kc.interrupt()
+    assert kc.wait(id).content["ename"] == "KeyboardInterrupt"
+
+def test_a_handler_of_the_users_for_SIGUSR1_is_left_alone(own):
+    kc = own()
+    r = kc.run("import os, signal\nold = signal.signal(signal.SIGUSR1, lambda *args: print('mine'))\nos.kill(os.getpid(), signal.SIGUSR1)")
+    assert (r.stdout, r.stderr) == ("mine\n", "")
+    assert kc.run("os.kill(os.getpid(), signal.SIGUSR1)").stdout == "mine\n"
