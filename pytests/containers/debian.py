@@ -5,7 +5,8 @@ The files of the packages and of all that they depend on are copied as they lie 
 import os, re, subprocess, tarfile
 from pathlib import Path
 
-wanted = "base-files bash ca-certificates coreutils dash findutils grep libc-bin libstdc++6 login passwd procps python3 python3-pip python3-venv sed".split()
+wanted = "base-files bash ca-certificates coreutils dash findutils grep libc-bin libstdc++6 login passwd procps sed".split()
+wanted += "python3 python3-pip python3-venv".split()
 # of python3-pip's dependencies: what builds C extensions
 unwanted = {"python3-dev", "build-essential", "python3-wheel"}
 
@@ -60,7 +61,9 @@ def real(name):
 def accounts():
     "Files that no package owns."
     passwd = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
-    return {"etc/passwd": passwd, "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n", "etc/group": "root:x:0:\nnogroup:x:65534:\n", "etc/shadow": "root:*:19000:0:99999:7:::\n", "root/.keep": ""}
+    switch = "passwd: files\ngroup: files\nhosts: files dns\n"
+    return {"etc/passwd": passwd, "etc/group": "root:x:0:\nnogroup:x:65534:\n", "etc/shadow": "root:*:19000:0:99999:7:::\n",
+        "etc/nsswitch.conf": switch, "root/.keep": ""}
 
 def add_text(tar, name, text):
     "Add a file with `text` to `tar`."
