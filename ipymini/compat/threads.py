@@ -1,7 +1,8 @@
 """Which cell the output of threads belongs to: changes in `threading`, `concurrent.futures` and `multiprocessing.pool`.
 
-A thread that runs code of a cell writes for the cell that started it, and what is handed to a pool for the cell that handed it on;
-`Parent.handed` has the rule. Read `carry_requests` first, then the change for each library, then how code of a cell is told."""
+A thread that runs code of a cell writes for the cell that started it, and what is handed to a pool for the cell that
+handed it on; `Parent.handed` has the rule. Read `carry_requests`, then the change for each library, then how code of a
+cell is told."""
 import threading
 from functools import partial, wraps
 from types import CoroutineType, FunctionType, MethodType
@@ -33,6 +34,7 @@ def carry_into_threads(Thread):
 
     @wraps(bootstrap)
     def bootstrapping(thread):
+        "Take the request over, and go on as ever."
         request = vars(thread).pop(mark, None)
         parent.set(request)
         context = getattr(thread, "_context", None)  # from Python 3.14 on `run` has one of its own
@@ -91,10 +93,12 @@ def carry_into_pools(module):
             raise
 
     @wraps(generate)
-    def generating(pool, job, func, iterable): return generate(pool, job, function(pool, func), items(iterable, parent.handed(True)))
+    def generating(pool, job, func, iterable):
+        return generate(pool, job, function(pool, func), items(iterable, parent.handed(True)))
 
     @wraps(init)
-    def made(result, pool, callback, error_callback): init(result, pool, on_behalf(callback), on_behalf(error_callback))
+    def made(result, pool, callback, error_callback):
+        init(result, pool, on_behalf(callback), on_behalf(error_callback))
 
     Pool.apply_async = apply_async
     Pool._guarded_task_generation = generating
