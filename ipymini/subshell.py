@@ -103,8 +103,9 @@ class Subshell:
         while not self.closing:
             with self.taking:
                 if not self.q: break
-                o = self.q.popleft()
-            self.msg,self.since = o,clock.monotonic()
+                self.since = clock.monotonic()
+                o = self.msg = self.q[0]  # before it leaves the queue: a signal handler that looks for the next cell finds it at any time
+                self.q.popleft()
             try: o() if callable(o) else await self.serve(self, o)
             finally: self.msg = None
 

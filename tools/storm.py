@@ -67,12 +67,22 @@ class Storm:
         self.kc.submit("interrupt_request", channel="control")
 
     def between(self):
-        "True if an interrupt that comes while a short cell ends and one that runs for ever is queued ends the second, if not the first"
+        "True if an interrupt that comes while a short cell ends and one that runs for ever is queued ends the second, or else the first"
         first = self.kc.cell("1", stop_on_error=False)
         second = self.kc.cell("while True: time.sleep(60)")
-        if not self.until(lambda m: m["parent_header"].get("msg_id") == first and m["msg_type"] == "execute_result", 20): return False
+        replies = []
+        def seen(type):
+            "A test for a message of `type` that answers the first; its reply is kept whenever it comes"
+            def test(m):
+                if m["parent_header"].get("msg_id") != first: return False
+                if m["msg_type"] == "execute_reply": replies.append(m["content"])
+                return m["msg_type"] == type or bool(replies)
+            return test
+        self.until(seen("execute_result"), 20)
         time.sleep(self.rng.random()*.0005)
         self.interrupt()
+        if not replies: self.until(seen("execute_reply"), 20)
+        if replies[0]["status"] == "error": self.interrupt()  # it was the first one's: the second needs its own
         return self.ended(second)
 
     def idle(self):
