@@ -57,8 +57,8 @@ class IPythonKernel:
 
     def set_parent(self, ident, msg, channel=None): parent.set(Msg.of(msg))  # jupyter_ui_poll
 
-    def send_response(self, stream, type, content=None, ident=None, buffers=None, track=False, header=None, metadata=None,
-            channel=None):
+    def send_response(self, stream, type, content=None, ident=None, buffers=None, track=False, header=None,
+        metadata=None, channel=None):
         "Publish a message of the request that runs here: ipywidgets' Output."
         self.session.send(stream, type, content, self.get_parent(), ident, buffers, metadata=metadata)
 
