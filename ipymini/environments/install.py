@@ -44,21 +44,23 @@ def install(
     if all is not None: return install_all(all, yes, dict(sys_prefix=sys_prefix, prefix=prefix, env=env, profile=profile))
     if name is not None: check_name(name)
     plan = plan_for(python, project, script, notebook)
-    check_name(name or plan.name)
-    folder = kernelspecs.kernels_folder(sys.prefix if sys_prefix else prefix)/(name or plan.name).lower()
-    kernel = Kernel(folder.name, folder, plan.kind, plan.target)
+    kernel = plan.kernel(kernelspecs.kernels_folder(sys.prefix if sys_prefix else prefix), name)
     if not (force or yes): may_replace(kernel, elsewhere=not prefix)
+    spec = dict(argv=plan.command(kernel, profile, frozen_modules), display_name=display_name or plan.title_for(name, profile))
+    put(plan, kernel, spec | variables(env, frozen_modules))
 
-    title = plan.title if name in (None, plan.name) else name
-    suffix = f" [profile={profile}]" if profile else ""
-    words = [*plan.words(kernel), "-f", "{connection_file}", *(["--profile", profile] if profile else [])]
-    flags = ["-P"] if frozen_modules else ["-P", "-Xfrozen_modules=off"]
-    variables = dict([("PYDEVD_DISABLE_FILE_VALIDATION", "1")] * frozen_modules + (env or []))
-    spec = kernelspecs.packaged() | dict(argv=[plan.interpreter, *flags, *words], display_name=display_name or title + suffix)
-    if variables: spec["env"] = variables
-    try: kernelspecs.write(kernel, spec, plan.files(kernel))
-    except OSError as e: sys.exit(f"ipymini: cannot install the kernelspec: {e}\nTry --user, or --prefix PATH with a folder that you may write to.")
-    print(f"Installed kernelspec {kernel.name} in {folder}")
+def variables(env, frozen_modules):
+    "What kernel.json says of environment variables: `env` as the command line has it, nothing if there are none."
+    # debugpy would warn of the frozen modules
+    pairs = [("PYDEVD_DISABLE_FILE_VALIDATION", "1")] * frozen_modules + (env or [])
+    return dict(env=dict(pairs)) if pairs else {}
+
+def put(plan, kernel, spec):
+    "Write the kernelspec of `kernel`, with `spec` in its kernel.json, and say so."
+    try: kernelspecs.write(kernel, kernelspecs.packaged() | spec, plan.files(kernel))
+    except OSError as e:
+        sys.exit(f"ipymini: cannot install the kernelspec: {e}\nTry --user, or --prefix PATH with a folder that you may write to.")
+    print(f"Installed kernelspec {kernel.name} in {kernel.folder}")
     if plan.said: print(plan.said)
 
 def only_one(**options):
@@ -85,24 +87,33 @@ def may_replace(kernel, elsewhere, choices="Choose another with --name, or repla
     runs = other.target if other else " ".join(spec["argv"][:1])
     whose = f"The name {kernel.name!r} is that of the kernel {spec['display_name']!r} in {found}, which runs {runs or 'notebooks'}"
     if not (sys.stdin.isatty() and sys.stdout.isatty()): sys.exit(f"ipymini: {whose}. {choices}; uninstall brings it back.")
-    if not asked(f"{whose}.\nReplace it, until `ipymini uninstall {kernel.name}` brings it back? [y/N] "): sys.exit("ipymini: nothing was installed")
+    question = f"{whose}.\nReplace it, until `ipymini uninstall {kernel.name}` brings it back? [y/N] "
+    if not asked(question): sys.exit("ipymini: nothing was installed")
 
 def install_all(places, yes, options):
     "Show all environments of this user, ask, and install a kernel with `options` for each that has none."
     taken = {kernel.target for kernel in kernelspecs.kernels().values()}
-    found = [(python, made_by, python.executable in taken or python.prefix == sys.prefix) for python,made_by in find_environments(places)]
+    found = [(python, made_by, is_taken(python, taken)) for python,made_by in find_environments(places)]
     if not found: sys.exit("ipymini: no environment was found; name the folders in which to look: ipymini install --all DIR")
     show_table([("KERNEL", "PYTHON", "MADE BY", "ENVIRONMENT"), *(row_of(*o) for o in found)])
     wanted = [python for python,_,has_kernel in found if not has_kernel and python.number >= oldest]
     if not wanted: return print("There is nothing to install.")
-    if not yes and not asked(f"Install {len(wanted)} kernels? [y/N] "): sys.exit("ipymini: nothing was installed; --yes does it without a question")
-    failed = False
-    for python,name in zip(wanted, unused_names(wanted)):
-        try: install(python=python.executable, name=name, **options)
-        except SystemExit as e:
-            print(f"{python.prefix}: {e}", file=sys.stderr)
-            failed = True
+    if not yes and not asked(f"Install {len(wanted)} kernels? [y/N] "):
+        sys.exit("ipymini: nothing was installed; --yes does it without a question")
+    failed = [python for python,name in zip(wanted, unused_names(wanted)) if not has_installed(python, name, options)]
     if failed: sys.exit(1)
+
+def is_taken(python, targets):
+    "True if `python` is our own, or one of `targets`, for which there are kernels."
+    return python.executable in targets or python.prefix == sys.prefix
+
+def has_installed(python, name, options):
+    "Install a kernel; one that cannot be is said, and the others go on."
+    try: install(python=python.executable, name=name, **options)
+    except SystemExit as e:
+        print(f"{python.prefix}: {e}", file=sys.stderr)
+        return False
+    return True
 
 def row_of(python, made_by, has_kernel):
     mark = "yes" if has_kernel else "" if python.number >= oldest else "too old"
@@ -133,6 +144,23 @@ class Plan:
     interpreter: str = sys.executable
     lent: dict | None = None  # what boot.start takes, for a kernel that is lent
     said: str = ""
+
+    def kernel(self, folder, name):
+        "The Kernel, called `name` or by default as this says, with its kernelspec below `folder`."
+        if not name: check_name(self.name)
+        name = (name or self.name).lower()
+        return Kernel(name, folder/name, self.kind, self.target)
+
+    def title_for(self, name, profile):
+        "What menus show where nothing else is asked for."
+        suffix = f" [profile={profile}]" if profile else ""
+        return (self.title if name in (None, self.name) else name) + suffix
+
+    def command(self, kernel, profile, frozen_modules):
+        "The command line that starts `kernel`."
+        flags = ["-P"] if frozen_modules else ["-P", "-Xfrozen_modules=off"]
+        options = ["--profile", profile] if profile else []
+        return [self.interpreter, *flags, *self.words(kernel), "-f", "{connection_file}", *options]
 
     def words(self, kernel):
         "The command line behind the interpreter's own flags."
@@ -169,7 +197,8 @@ def plan_project(folder):
     path = Path(folder).expanduser().absolute()
     if not (path/"pyproject.toml").exists(): raise NoEnvironment(f"There is no pyproject.toml in {path}")
     find_uv()
-    return Plan("project", str(path), path.name, path.name, said=f"At each start uv brings {path}/.venv up to date; what else it needs is lent.")
+    said = f"At each start uv brings {path}/.venv up to date; what else it needs is lent."
+    return Plan("project", str(path), path.name, path.name, said=said)
 
 def plan_script(file):
     "A kernel of the environment that a script asks for."
@@ -185,8 +214,10 @@ def kernels():
     "Show the kernels that `ipymini install` and pip have added to the menus of Jupyter."
     found = kernelspecs.kernels()
     rows = [("NAME", "KIND", "PYTHON", "FOR", "STATE", "FOLDER")]
-    rows += [(kernel.name, kernel.kind, version_of(kernel), short(kernel.target), state_of(kernel), short(kernel.folder)) for kernel in found.values()]
-    show_table(rows)
+    show_table(rows + [row_of_kernel(kernel) for kernel in found.values()])
+
+def row_of_kernel(kernel):
+    return kernel.name,kernel.kind,version_of(kernel),short(kernel.target),state_of(kernel),short(kernel.folder)
 
 def version_of(kernel):
     "The version of the interpreter of `kernel`, or - where uv chooses it or it is gone."

@@ -1,4 +1,4 @@
-"""Kernelspecs: where they lie, which of them are ours and what they start, writing and removing one. The only user of jupyter_client's KernelSpecManager.
+"""Kernelspecs: where they lie, which of them are ours and what they start, writing and removing one.
 
 A kernelspec that ours replaces is kept in its folder, in `before`, and comes back when ours is removed."""
 
@@ -15,7 +15,9 @@ kinds = {"--project": "project", "--script": "script", "--notebook": "notebook"}
 
 @dataclass(frozen=True)
 class Kernel:
-    "One kernelspec of ours. `kind`: own, lent, project, script, notebook, container; `target`: the interpreter, folder or file that it is for."
+    """One kernelspec of ours.
+
+    `kind`: own, lent, project, script, notebook, container; `target`: the interpreter, folder or file that it is for."""
     name: str
     folder: Path
     kind: str
@@ -44,15 +46,22 @@ def read(folder):
 
 def ours(name, folder):
     "The `Kernel` whose spec lies in `folder`, or None if that starts something else."
-    argv = read(folder)["argv"]
+    spec = read(folder)
+    argv = spec["argv"]
     if any(word.endswith("start.py") for word in argv) and boot_of(folder): return Kernel(name, folder, "lent", argv[0])
     if "ipymini" not in argv: return None
+    metadata = spec.get("metadata", {})
+    if "kernel_provisioner" in metadata:
+        return Kernel(name, folder, "container", metadata.get("ipymini", {}).get("environment", ""))
+    return Kernel(name, folder, *kind_and_target(argv))
+
+def kind_and_target(argv):
+    "What the command line of a kernel that runs in our own Python is for."
     rest = argv[argv.index("ipymini")+1:]
-    about = read(folder).get("metadata", {}).get("ipymini", {})
-    if "kernel_provisioner" in read(folder).get("metadata", {}): return Kernel(name, folder, "container", about.get("environment", ""))
-    if rest[:1] != ["run"]: return Kernel(name, folder, "own", argv[0] if argv[0] != "python" else sys.executable)
-    flag = next(o for o in rest if o in kinds)
-    return Kernel(name, folder, kinds[flag], "" if flag == "--notebook" else rest[rest.index(flag)+1])
+    # the spec that comes with the package leaves the interpreter to the Jupyter that starts it
+    if rest[:1] != ["run"]: return "own",argv[0] if argv[0] != "python" else sys.executable
+    flag = next(word for word in rest if word in kinds)
+    return kinds[flag],"" if flag == "--notebook" else rest[rest.index(flag)+1]
 
 def boot_of(folder):
     "The path of boot.py that the start.py in `folder` runs, or None if that is not ours."

@@ -19,7 +19,8 @@ def main(argv):
     try: python = make(kind, target)
     except (NoEnvironment, KeyboardInterrupt) as e:
         reason = str(e) or "uv was interrupted."
-        text = f"The environment of the {kind}{f' {target}' if target else ''} could not be made, so nothing is run:\n\n{reason}\n\n{mend[kind]}"
+        what = f"the {kind} {target}".strip()
+        text = f"The environment of {what} could not be made, so nothing is run:\n\n{reason}\n\n{mend[kind]}"
         run_own(["-m", "ipymini", f"--stand-in={text}", *options])
     if os.getppid() != server: sys.exit("ipymini: the server has gone")
     if python == sys.executable: run_own(["-m", "ipymini", *options])
@@ -42,7 +43,7 @@ def run_own(words): run(sys.executable, words)
 # -- which interpreter
 
 def make(kind, target):
-    "The interpreter of the environment that is asked for, which is brought up to date. Raises: NoEnvironment"
+    "The interpreter of the environment that is asked for, which is brought up to date. Raises NoEnvironment."
     if kind == "project": return python_for(project=target, progress=say)
     if kind == "script": return python_for(script=target, progress=say)
     header = notebook_header()
@@ -57,18 +58,19 @@ def say(line):
 is_header = re.compile(r"^# /// script$\s(?:^#(?:| .*)$\s)+^# ///$", re.MULTILINE)  # as PEP 723 has it
 
 def notebook_header():
-    "The PEP 723 header in the notebook that this kernel is for, or None. Raises: NoEnvironment"
+    "The PEP 723 header in the notebook that this kernel is for, or None. Raises NoEnvironment."
     name = os.environ.get("JPY_SESSION_NAME", "")
     path = Path(name)
     if not path.suffix: return None  # a console has a name, too
     try: text = path.read_text(encoding="utf8")
-    except OSError: raise NoEnvironment(f"There is no notebook {name}. If it was renamed, shut its kernel down and start it anew.") from None
+    except OSError:
+        raise NoEnvironment(f"There is no notebook {name}. If it was renamed, shut its kernel down and start it anew.") from None
     cells = code_cells(text, name) if path.suffix == ".ipynb" else [text]
     found = filter(None, map(is_header.search, cells))
     return next((match[0] + "\n" for match in found), None)
 
 def code_cells(text, name):
-    "The sources of the code cells of the notebook `text`. Raises: NoEnvironment"
+    "The sources of the code cells of the notebook `text`. Raises NoEnvironment."
     try: cells = json.loads(text)["cells"]
     except (ValueError, KeyError, TypeError): raise NoEnvironment(f"{name} is not a notebook that can be read.") from None
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
@@ -80,7 +82,7 @@ def project_above(folder):
 # -- what is lent to it
 
 def start_file(python):
-    "A start.py for interpreters like `python`, written once for each version of it and of us. Raises: NoEnvironment"
+    "A start.py for interpreters like `python`, written once for each version of it and of us. Raises NoEnvironment."
     from hashlib import sha256
     from .. import __version__
     from .pythons import inspect_python

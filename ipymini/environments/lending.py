@@ -1,4 +1,4 @@
-"""What may be lent to another interpreter: our own distribution and all that it needs to run a kernel, from the folders where they are installed.
+"""What may be lent to another interpreter: our own distribution and all that it needs to run a kernel, from where they are installed.
 
 Read `prepare` first. Nothing is written but below `make.cache()`: packages for another version of Python, and bytecode."""
 
@@ -20,24 +20,28 @@ kept_back = {"jupyter-client"}  # only commands and servers need it
 def prepare(python, say, try_out=None):
     """What `boot.lend` takes to run a kernel in `python`, as a dict, once that has been tried. `say` is told of what is fetched.
 
-    `try_out`: a function like `try_out_here`, for a Python that does not run here but in a container. Raises: NoEnvironment"""
+    `try_out`: a function like `try_out_here`, for a Python that does not run here but in a container. Raises NoEnvironment."""
     try_out = try_out or try_out_here
     if python.number < oldest:
-        raise NoEnvironment(f"Python {python.version} is too old for a kernel, which needs 3.11; its functions can be called from one: see pods")
+        raise NoEnvironment(f"Python {python.version} is too old for a kernel, which needs 3.11. "
+            "Its functions can be called from a kernel, see pods")
     packages = lendable(python)
     fetched = cache()/"lent"/python.tag
     folders = [*map(str, [fetched] if fetched.exists() else []), *our_folders(packages)]
     lent = dict(packages=packages, folders=folders, bytecode=bytecode_folder(python, folders))
     missing = [dist for dist in packages if not fits(dist, python)]
-    if missing or try_out(python, lent):
-        wanted = sorted({*missing, "pyzmq"})
-        say(f"Fetching {', '.join(wanted)} for Python {python.version}")
-        fetch(wanted, python, fetched)
-        lent["folders"] = list(dict.fromkeys([str(fetched), *folders]))
-        for dist in missing: packages[dist]["names"] = names_in(dist, fetched)
-        error = try_out(python, lent)
-        if error: raise NoEnvironment(f"A kernel does not run in {python.prefix}: {error}")
+    if missing or try_out(python, lent): complete(lent, missing, python, fetched, say)
     return lent
+
+def complete(lent, missing, python, folder, say):
+    "Fetch into `folder` what of ours does not run in `python`: `missing`, and pyzmq, which is compiled. Raises NoEnvironment."
+    wanted = sorted({*missing, "pyzmq"})
+    say(f"Fetching {', '.join(wanted)} for Python {python.version}")
+    fetch(wanted, python, folder)
+    lent["folders"] = list(dict.fromkeys([str(folder), *lent["folders"]]))
+    for dist in missing: lent["packages"][dist]["names"] = names_in(dist, folder)
+    error = try_out(python, lent)
+    if error: raise NoEnvironment(f"A kernel does not run in {python.prefix}: {error}")
 
 prelude = """\
 import os, sys
@@ -138,12 +142,18 @@ def names_of(dist):
 def names_in(dist, folder):
     "The top-level names of `dist` in the folder `folder`."
     for record in folder.glob("*.dist-info/RECORD"):
-        if normal(record.parent.name.split("-")[0]) == dist: return top_names(Path(line.split(",")[0]) for line in record.read_text().splitlines())
+        if normal(record.parent.name.split("-")[0]) != dist: continue
+        return top_names(Path(line.split(",")[0]) for line in record.read_text().splitlines())
     return []
 
 def top_names(files):
-    tops = {file.parts[0] if len(file.parts) > 1 else getmodulename(file.name) or "" for file in files if file.suffix in (".py", ".so", ".pyd")}
-    return sorted(name for name in tops if name.isidentifier())
+    "What can be imported by a plain name of a distribution that has `files`."
+    modules = [file for file in files if file.suffix in (".py", ".so", ".pyd")]
+    return sorted({name for name in map(top_name, modules) if name.isidentifier()})
+
+def top_name(file):
+    "The first part of the dotted name of a module's `file`."
+    return file.parts[0] if len(file.parts) > 1 else getmodulename(file.name) or ""
 
 def our_folders(packages):
     "The folders in which names of `packages` lie here."
@@ -165,13 +175,15 @@ def bytecode_folder(python, folders):
 # -- for another Python than ours
 
 def fetch(dists, python, folder):
-    "Put `dists` for `python` into `folder`, whatever of them is installed here in the same version. Raises: NoEnvironment"
+    "Put `dists` for `python` into `folder`, whatever of them is installed here in the same version. Raises NoEnvironment."
     try: tool = [find_uv(), "pip", "install", "--quiet", "--python", python.executable]
     except NoEnvironment:
         version = f"{python.number[0]}.{python.number[1]}"
         tool = [sys.executable, "-m", "pip", "install", "--quiet", "--python-version", version, "--only-binary=:all:", "--upgrade"]
     exact = [f"{dist}=={distribution(dist).version}" if fits(dist, python) else dist for dist in dists]
-    out = subprocess.run([*tool, "--no-deps", "--target", str(folder), *exact], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    call = [*tool, "--no-deps", "--target", str(folder), *exact]
+    out = subprocess.run(call, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if out.returncode:
         rmtree(folder, ignore_errors=True)
-        raise NoEnvironment(f"{', '.join(dists)} for Python {python.version} could not be fetched:\n{(out.stderr or out.stdout).strip()}")
+        said = (out.stderr or out.stdout).strip()
+        raise NoEnvironment(f"{', '.join(dists)} for Python {python.version} could not be fetched:\n{said}")

@@ -13,7 +13,7 @@ def python_for(version=None, project=None, script=None, deps=None, progress=None
 
     `version`: what uv calls a Python, as 3.9, or a path; alone it stands for that interpreter itself. `project`: a folder with a
     pyproject.toml. `script`: a file with a PEP 723 header. `deps`: a list of requirements. `progress` is called with each line that
-    uv writes. Raises: NoEnvironment"""
+    uv writes. Raises NoEnvironment."""
     if deps is not None: return python_for(version, script=header_file(header(deps)), progress=progress)
     if script: return synced(["--script", str(script)], version, progress)
     if project: return synced(["--project", str(project)], version, progress)
@@ -44,7 +44,7 @@ def bare_python(version, progress):
     return run(find)
 
 def existing(path):
-    "The interpreter `path`, in full. Raises: NoEnvironment"
+    "The interpreter `path`, in full. Raises NoEnvironment."
     found = shutil.which(os.path.expanduser(path))
     if not found: raise NoEnvironment(f"There is no interpreter {path}")
     return os.path.abspath(found)
@@ -88,14 +88,14 @@ def write_whole(file, text):
 # -- uv
 
 def find_uv():
-    "The path of uv: on PATH, beside our interpreter, or where its installer puts it. Raises: NoEnvironment"
+    "The path of uv: on PATH, beside our interpreter, or where its installer puts it. Raises NoEnvironment."
     folders = [os.environ.get("PATH", ""), os.path.dirname(sys.executable), os.path.expanduser("~/.local/bin")]
     uv = shutil.which("uv", path=os.pathsep.join(folders))
     if not uv: raise NoEnvironment("uv is not there, which makes environments. Install it: pip install uv")
     return uv
 
 def run(args, progress=None):
-    "What uv prints for `args`, without the line's end. Raises: NoEnvironment"
+    "What uv prints for `args`, without the line's end. Raises NoEnvironment."
     words = []
     call = [find_uv(), "--color", "never", *args]
     pipes = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf8", errors="replace")

@@ -19,6 +19,7 @@ class SpareProvisioner(LocalProvisioner):
     is_ending = False  # True from the moment that the end of the kernel was asked for
 
     async def launch_kernel(self, cmd, **kw):
+        "Start the kernel `cmd`, or tell a spare to become it; its connection info."
         self.is_ending = False
         start = startable(cmd, kw)
         process = start and waiting.take(start, cmd, kw)

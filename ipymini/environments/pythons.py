@@ -35,14 +35,16 @@ class Python:
         return folder.name
 
 def inspect_python(path):
-    "The `Python` at `path`. Raises: NoEnvironment"
+    "The `Python` at `path`. Raises NoEnvironment."
     try: out = subprocess.run([path, "-I", "-c", asked], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as e: raise NoEnvironment(f"{path} does not run: {e}") from None
     if out.returncode: raise NoEnvironment(f"{path} is no Python 3: {(out.stderr.strip().splitlines() or ['it says nothing'])[-1]}")
     return Python(**json.loads(out.stdout) | dict(executable=path))
 
 def find_python(text):
-    "The path of the interpreter that a person calls `text`: a file, an environment's folder, a command, a version. Raises: NoEnvironment"
+    """The path of the interpreter that a person calls `text`: a file, an environment's folder, a command, a version.
+
+    Raises NoEnvironment."""
     path = Path(text).expanduser()
     if path.is_dir():
         inside = [path/"bin/python", path/"bin/python3", path/"Scripts/python.exe", path/"python.exe"]

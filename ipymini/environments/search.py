@@ -12,7 +12,7 @@ skipped = {"node_modules", "site-packages", "__pycache__", ".git"}
 
 # who makes them, the variable that moves their folder, what of that folder holds them, where they are without the variable
 homes = """
-    conda   CONDA_ENVS_PATH        .            ~/miniconda3/envs ~/anaconda3/envs ~/miniforge3/envs ~/mambaforge/envs ~/micromamba/envs ~/.conda/envs
+    conda   CONDA_ENVS_PATH        .            ~/miniconda3/envs ~/anaconda3/envs ~/miniforge3/envs ~/micromamba/envs
     uv      UV_PYTHON_INSTALL_DIR  .            ~/.local/share/uv/python
     uv      UV_TOOL_DIR            .            ~/.local/share/uv/tools
     pyenv   PYENV_ROOT             versions     ~/.pyenv/versions

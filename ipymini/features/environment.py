@@ -48,7 +48,8 @@ class PackageMagics(Magics):
     def pip(self, line):
         "Run pip for the environment of this kernel; where it has none, uv does what pip would."
         command = f"{quote(sys.executable)} -m pip {line}" if find_spec("pip") else uv_command(f"pip {line}")
-        self.run(command, f"pip is not in {sys.prefix}, and uv, which can do without, is not there. In a terminal: {quote(sys.executable)} -m ensurepip")
+        self.run(command, f"pip is not in {sys.prefix}, and uv, which can do without, is not there. "
+            f"In a terminal: {quote(sys.executable)} -m ensurepip")
 
     @line_magic
     def uv(self, line):

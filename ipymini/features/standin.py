@@ -38,4 +38,5 @@ def no_completions(code, pos, aside=False):
 
 def refuse_to_install(line):
     "There is no environment to install anything into."
-    raise UsageError("there is no environment yet: say what it needs in the project (!uv add), the script or the first cell, then restart the kernel")
+    raise UsageError("there is no environment yet: say what it needs in the project (!uv add), the script or the first cell, "
+        "then restart the kernel")
