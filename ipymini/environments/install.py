@@ -5,7 +5,7 @@ Read `install`, then the functions that plan each kind of kernel. `kernelspecs` 
 import re, shlex, sys
 from dataclasses import dataclass
 from fastcore.script import anno_parser, call_parse
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
@@ -128,7 +128,8 @@ def unused_names(pythons):
     used = set(kernelspecs.all_specs())
     for python in pythons:
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", python.name)
-        name = next(o for o in (stem, *(f"{stem}-{n}" for n in count(2))) if o.lower() not in used)
+        numbered = (f"{stem}-{n}" for n in count(2))
+        name = next(word for word in chain([stem], numbered) if word.lower() not in used)
         used.add(name.lower())
         yield name
 
