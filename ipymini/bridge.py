@@ -39,6 +39,7 @@ class Bridge:
 
     async def startup(self):
         "Run startup files, `exec_lines` and the like"
+        if self.reason: return
         try: self.app.init_code()
         except KeyboardInterrupt: self.ip.showtraceback()  # between two of them
 
