@@ -1,10 +1,10 @@
 """The command line: run a kernel, install the kernelspec, or help a person
 
-Every kernel starts here: nothing but `sys` is imported on the way to `kernel.main`, and no other kernel's option is an error."""
+Every kernel starts here: nothing but `sys` is imported on the way to `lifecycle.main`, and no other kernel's option is an error."""
 
 import sys
 
-# a `random.py` beside the notebook must not be what we import; `kernel` puts the cwd back in front for user code
+# a `random.py` beside the notebook must not be what we import; `lifecycle` puts the cwd back in front for user code
 if __name__ == "__main__" and not sys.flags.safe_path: del sys.path[0]
 
 import gc, os  # which are there already
@@ -87,8 +87,8 @@ def main(argv):
     try: os.getcwd()
     except OSError: os.chdir("/")  # IPython does not start in a folder that is gone
     gc.disable()  # until all is loaded: nothing of what is imported dies
-    from . import kernel
-    return kernel.main(file, opts)
+    from . import lifecycle
+    return lifecycle.main(file, opts)
 
 def command():
     "The console script `ipymini`."

@@ -1,4 +1,4 @@
-"""A running execute_request: its numbers, and what it has shown so far. `msg.cell` is a `Cell` while and after a cell runs, else None."""
+"A running execute_request: its numbers, and what it has shown so far. `msg.cell` is a `Cell` while and after a cell runs, else None."
 
 class Cell:
     "What the kernel, the bridge and the streams keep of one execute_request."

@@ -106,11 +106,11 @@ class Subshell:
                 self.since = clock.monotonic()
                 o = self.msg = self.q[0]  # before it leaves the queue: a signal handler that looks for the next cell finds it at any time
                 self.q.popleft()
-            try: o() if callable(o) else await self.serve(self, o)
+            try: await self.serve(self, o)
             finally: self.msg = None
 
     def put(self, o):
-        "Queue `o`, a message or a function"
+        "Queue the message `o`."
         self.q.append(o)
         self.tell(self.look)
 
@@ -132,7 +132,7 @@ class Subshell:
 
     def comms(self, run):
         "Take the comm messages out of the queue and have `run` run the coroutines that serve them; one by one, as a callback may take the next itself"
-        def first(queue): return [o for o in queue if isinstance(o, dict) and o.type in ("comm_open", "comm_msg", "comm_close")][:1]
+        def first(queue): return [o for o in queue if o.type in ("comm_open", "comm_msg", "comm_close")][:1]
         while taken := self.take(first): copy_context().run(run, self.serve(self, *taken))
 
     def wait_until(self, condition, timeout):
@@ -150,6 +150,12 @@ class Subshell:
             taken = choose(list(self.q))
             for o in taken: self.q.remove(o)
         return taken
+
+    def abort_queued(self):
+        "Have the cells that are queued now refused, and run those that come from now on. On the shell thread"
+        with self.taking:
+            for msg in self.q: msg.aborted = True
+            self.aborting = False
 
     def stop(self):
         self.closing = True
@@ -254,7 +260,7 @@ class Subshell:
 
     def next_cell(self):
         "The cell that runs, or is about to, else the first that has arrived"
-        cells = (o for o in (self.msg, *self.q) if getattr(o, "type", "") == "execute_request")
+        cells = (o for o in (self.msg, *self.q) if o and o.type == "execute_request")
         return next((o for o in cells if o is not self.ended), None)
 
     def doom(self, cell, exc=None):

@@ -1,28 +1,137 @@
-"""Where a message waits, and what may overtake a running cell. Imports nothing of ours but the clock: it is handed the kernel, which owns the subshells.
+"""Where a message runs: the subshells, the way of a message into one of them, and what may overtake a running cell.
 
 Two kinds of messages may, once the cell has run for `patience`. Requests that run no user code (`quick`) are answered by the side subshell. A comm message
 waits at home, in the subshell whose cell used its comm last, as what its callbacks touch is there; while a cell holds it up it leaves for the subshell that
 it names, as JupyterLab's messages do. But it never overtakes
 - the request that opened its comm, nor the cell that sent on it last: that may still be making the object whose callback the message calls;
-- an earlier message of its comm: all that wait leave together, and what comes later goes where they are."""
+- an earlier message of its comm: all that wait leave together, and what comes later goes where they are.
+
+Read `Subshells` for the way in, then `Overtaking`. `subshell` is imported when the sockets answer already."""
 import threading
 
+from .contents import UnknownSubshellError
 from .system.clock import clock
 
 quick = {f"{name}_request" for name in ("complete", "inspect", "is_complete", "history", "kernel_info", "comm_info")}
 comm_types = "comm_open","comm_msg","comm_close"
 patience = .05  # seconds that a cell has run, and a comm message has waited, before the one overtakes the other
 
+class Subshells:
+    "The subshells of a kernel; `serve(subshell, msg)` is the coroutine function that handles a message."
+    def __init__(self, serve):
+        self.serve = serve
+        self.by_id = {}       # those that take messages; the main one, None, once code can run
+        self.main = None      # the one on the main thread
+        self.side = None      # the one that answers what must not wait for a cell; it runs no user code
+        self.deleted = []     # those whose last cell still runs
+        self.early = []       # messages that came before `open`
+        self.comm_of = None   # a function: the comm that a message goes to, or None
+        self.overtaking = Overtaking(self)
+
+    # -- the way in, on the shell thread
+
+    def route(self, msg):
+        "Queue `msg` in the subshell that it names; False if that is not there, or the message can be answered without any."
+        if not self.are_open:
+            if msg.type == "kernel_info_request": return False
+            self.early.append(msg)
+            return True
+        id = msg["header"].get("subshell_id")
+        named = self.by_id.get(id) if id is None or isinstance(id, str) else None
+        if not named: return False
+        if msg.type in comm_types: self.overtaking.enqueue_comm(msg, named)
+        else: self.enqueue(msg, named)
+        return True
+
+    def enqueue(self, msg, subshell):
+        "Queue `msg`; what is quick is answered from the side if `subshell` is not free soon."
+        is_held_up = msg.type in quick and (subshell.msg or subshell.q)
+        subshell.put(msg)
+        if is_held_up: self.call_aside(self.overtaking.overtake, subshell)
+
+    @property
+    def are_open(self):
+        "True once code can run."
+        return None in self.by_id
+
+    def open(self):
+        "Let code run from now on; the messages that have arrived early."
+        self.by_id[None] = self.main
+        return self.early
+
+    # -- while and after a message is served
+
+    def served(self, subshell, msg):
+        "Note that `subshell` has served `msg`."
+        self.overtaking.served(subshell, msg)
+
+    def running_beside(self, subshell, msg):
+        "The subshell whose cell still runs though the idle of `msg`, just published, hides that; or None."
+        if msg.overtook: return msg.overtook
+        if subshell is not self.side and subshell.msg and subshell.msg is not msg: return subshell
+        return self.main if subshell is not self.main and msg.type in comm_types else None
+
+    # -- making and deleting
+
+    def make_main(self):
+        "Make the subshell of the main thread."
+        self.main = self.new()
+        return self.main
+
+    def start_side(self):
+        "Start the side subshell: before the first cell, which may use up the descriptors that its loop needs."
+        if self.side: return
+        self.side = self.new("aside", traced=False)
+        self.side.start()
+
+    def create(self, id):
+        "Start a subshell of its own thread; its id."
+        self.by_id[id] = self.new(id)
+        self.by_id[id].start()
+        return id
+
+    def new(self, id=None, traced=True):
+        from .subshell import Subshell
+        return Subshell(self.serve, id, traced)
+
+    def delete(self, id):
+        "Take the subshell `id` away; the messages that waited there. A cell that runs may end. Raises: UnknownSubshellError"
+        deleted = self.by_id.pop(id, None)
+        if not deleted: raise UnknownSubshellError(id)
+        deleted.stop()
+        self.deleted = [subshell for subshell in (*self.deleted, deleted) if subshell.msg]
+        self.overtaking.bring_home(deleted)
+        return deleted.take(list)
+
+    @property
+    def ids(self):
+        "The ids of all but the main subshell."
+        return [id for id in list(self.by_id) if id]
+
+    @property
+    def others(self):
+        "All subshells with user code but the main one, the deleted ones that still run a cell among them."
+        return [subshell for subshell in (*list(self.by_id.values()), *self.deleted) if subshell is not self.main]
+
+    # -- the side thread
+
+    def call_aside(self, function, *args): self.side.tell(function, *args)
+
+    def later(self, seconds, function, *args):
+        "Call `function` on the side thread in `seconds`."
+        if not self.side: self.start_side()  # an interrupt while IPython loads
+        self.side.tell(lambda: self.side.loop.call_later(seconds, function, *args))
+
 class Lane:
-    "The messages of one comm that have not been handled: how many there are, and the subshell where all of them are"
-    def __init__(self, sub):
-        self.sub = sub
+    "The messages of one comm that have not been handled: how many there are, and the subshell where all of them are."
+    def __init__(self, subshell):
+        self.subshell = subshell
         self.count = 0
 
 class Overtaking:
-    "Queues comm messages, and takes out of the queues what need not wait for a running cell"
-    def __init__(self, kernel):
-        self.kernel = kernel
+    "Queues comm messages, and takes out of the queues what need not wait for a running cell."
+    def __init__(self, subshells):
+        self.subshells = subshells
         self.lanes = {}  # a `Lane` by comm_id
         self.lock = threading.Lock()  # the messages of a lane move, all at once, or another one joins or leaves it
         self.waiting = set()  # subshells where something waits for the end of what runs there
@@ -35,55 +144,60 @@ class Overtaking:
             lane = self.lanes.get(id)
             if not lane: lane = self.lanes[id] = Lane(self.place(msg, named))
             lane.count += 1
-            sub = lane.sub
-            sub.put(msg)
-        if sub is not named: self.kernel.later(patience, self.overtake, sub)
+            subshell = lane.subshell
+            subshell.put(msg)
+        if subshell is not named: self.subshells.later(patience, self.overtake, subshell)
 
     def place(self, msg, named):
         "The subshell for `msg`, the only message of its comm: where `named` has begun to handle comms, their order is kept"
-        subs = list(self.kernel.subs.values())
-        comm = self.kernel.bridge.comm_of(msg)
-        begun = named in subs and (named.msg or named.q)
+        present = list(self.subshells.by_id.values())
+        comm = self.subshells.comm_of(msg)
+        begun = named in present and (named.msg or named.q)
         if begun and not (comm and comm.in_use()): return named
-        return comm.home if comm and comm.home in subs else self.kernel.main
+        return comm.home if comm and comm.home in present else self.subshells.main
 
-    def overtake(self, sub):
-        "Let what need not wait leave the queue of `sub`; what has to wait is looked at again when it may leave. On the side thread"
-        self.waiting.add(sub)  # before the look at what runs: who ends it looks here afterwards
-        msg = sub.msg
-        running = isinstance(msg, dict) and not msg.ended
-        left = min(patience, sub.since+patience-clock.monotonic()) if running else patience
-        if left <= 0:
-            for o in sub.take(only(quick)): self.kernel.side.put((o, sub))
-            if msg.type == "execute_request": self.move_comms(sub)
-        if not any(type_of(o) in quick or type_of(o) in comm_types for o in list(sub.q)): self.waiting.discard(sub)
-        elif left > 0: self.kernel.later(left, self.overtake, sub)
+    def overtake(self, subshell):
+        "Let what need not wait leave the queue of `subshell`; what has to wait is looked at again when it may leave. On the side thread"
+        self.waiting.add(subshell)  # before the look at what runs: who ends it looks here afterwards
+        msg = subshell.msg
+        running = msg is not None and not msg.ended
+        left = min(patience, subshell.since+patience-clock.monotonic()) if running else patience
+        if left <= 0: self.move(subshell, msg)
+        if not any(other.type in quick or other.type in comm_types for other in list(subshell.q)): self.waiting.discard(subshell)
+        elif left > 0: self.subshells.later(left, self.overtake, subshell)
 
-    def move_comms(self, sub):
-        "Move the messages of those comms that may overtake the cell of `sub`, in the order in which they came"
+    def move(self, subshell, running):
+        "Move what may overtake the message `running`, which has held up `subshell` for long enough."
+        for msg in subshell.take(only(quick)):
+            msg.overtook = subshell
+            self.subshells.side.put(msg)
+        if running.type == "execute_request": self.move_comms(subshell)
+
+    def move_comms(self, subshell):
+        "Move the messages of those comms that may overtake the cell of `subshell`, in the order in which they came."
         def leaving(queue):
-            lanes = {}
-            for o in only(comm_types)(queue): lanes.setdefault(comm_id(o), []).append(o)
-            goals = {id: self.goal(sub, msgs) for id,msgs in lanes.items()}
-            for id,to in goals.items():
-                if to: self.lanes[id].sub = to
-            return [o for o in only(comm_types)(queue) if goals[comm_id(o)]]
+            by_comm = {}
+            for msg in only(comm_types)(queue): by_comm.setdefault(comm_id(msg), []).append(msg)
+            goals = {id: self.goal(subshell, msgs) for id,msgs in by_comm.items()}
+            for id,goal in goals.items():
+                if goal: self.lanes[id].subshell = goal
+            return [msg for msg in only(comm_types)(queue) if goals[comm_id(msg)]]
         with self.lock:
-            for o in sub.take(leaving): self.lanes[comm_id(o)].sub.put(o)
+            for msg in subshell.take(leaving): self.lanes[comm_id(msg)].subshell.put(msg)
 
-    def goal(self, sub, msgs):
-        "The subshell to which `msgs`, of one comm and queued in `sub`, leave; None if they have to wait"
+    def goal(self, subshell, msgs):
+        "The subshell to which `msgs`, of one comm and queued in `subshell`, leave; None if they have to wait."
         first = msgs[0]
-        comm = self.kernel.bridge.comm_of(first)
-        to = self.kernel.subs.get(first["header"].get("subshell_id"))
-        if to is sub or clock.monotonic() < first.may_leave: return None
+        comm = self.subshells.comm_of(first)
+        goal = self.subshells.by_id.get(first["header"].get("subshell_id"))
+        if goal is subshell or clock.monotonic() < first.may_leave: return None
         if comm and comm.in_use(): return None
-        return to if self.lanes[comm_id(first)].count == len(msgs) else None  # else `sub` is handling one
+        return goal if self.lanes[comm_id(first)].count == len(msgs) else None  # else `subshell` is handling one
 
-    def served(self, sub, msg):
-        "Note that `sub` has served `msg`"
+    def served(self, subshell, msg):
+        "Note that `subshell` has served `msg`."
         if msg.type in comm_types: self.leave_lane(msg)
-        if sub in self.waiting: self.kernel.later(patience, self.overtake, sub)
+        if subshell in self.waiting: self.subshells.later(patience, self.overtake, subshell)
 
     def leave_lane(self, msg):
         with self.lock:
@@ -91,17 +205,16 @@ class Overtaking:
             lane.count -= 1
             if not lane.count: del self.lanes[comm_id(msg)]
 
-    def bring_home(self, gone):
-        "Move the comm messages that wait in `gone`, a subshell that is being deleted, to the main one"
+    def bring_home(self, deleted):
+        "Move the comm messages that wait in `deleted`, a subshell that is being deleted, to the main one."
+        main = self.subshells.main
         with self.lock:
             for lane in self.lanes.values():
-                if lane.sub is gone: lane.sub = self.kernel.main
-            for o in gone.take(only(comm_types)): self.kernel.main.put(o)
+                if lane.subshell is deleted: lane.subshell = main
+            for msg in deleted.take(only(comm_types)): main.put(msg)
 
 def only(types):
-    "A function that picks the messages of `types` out of a queue"
-    return lambda queue: [o for o in queue if type_of(o) in types]
-
-def type_of(o): return getattr(o, "type", "")  # a queue holds functions, too
+    "A function that picks the messages of `types` out of a queue."
+    return lambda queue: [msg for msg in queue if msg.type in types]
 
 def comm_id(msg): return str(msg["content"].get("comm_id"))

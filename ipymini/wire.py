@@ -23,6 +23,8 @@ class Msg(dict):
         self.cell = None         # the `Cell` of an execute_request that runs or has run
         self.ended = False       # True once its idle was published
         self.has_output = False  # True once something was published on its behalf
+        self.aborted = False     # True of a cell that had arrived when one before it failed
+        self.overtook = None     # the subshell whose running cell this message has overtaken
         self.may_leave = None    # when a comm message may overtake a running cell; a time of the monotonic clock
 
     @classmethod

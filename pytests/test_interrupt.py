@@ -229,7 +229,7 @@ def test_an_interrupt_long_after_another_tells_nothing(kc):
         kc.interrupt("message")
         kc.wait(id, until=lambda r: r.stdout.count("caught") == n)
         kc.request("kernel_info_request", channel="control")  # by its answer the control thread has told what it has to tell
-        if n == 1: kc.run("import sys; clock = sys.modules['ipymini.kernel'].clock; real = clock.monotonic; clock.monotonic = lambda: real()+3.5", subshell=sub)
+        if n == 1: kc.run("import sys; clock = sys.modules['ipymini.signals'].clock; real = clock.monotonic; clock.monotonic = lambda: real()+3.5", subshell=sub)
     kc.run("clock.monotonic,go = real,True", subshell=sub)
     kc.request("delete_subshell_request", dict(subshell_id=sub), channel="control")
     assert "Still running" not in kc.wait(id).stderr

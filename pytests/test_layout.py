@@ -11,7 +11,7 @@ sys.path.insert(0, str(root/"tools"))
 import arrows
 
 # from below: a room imports only what stands before it, or on its own floor; `environments` and `pods` stand beside, and import nothing of these but the version
-floors = ["__init__", "wire parent cell contents tracebacks system", "interrupts subshell capture output channels debugger compat features", "shell bridge", "subshells", "kernel", "lifecycle spare", "__main__"]
+floors = ["__init__", "wire parent cell contents tracebacks system", "interrupts subshell capture output channels debugger compat features", "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
 beside = {"environments", "pods"}
 
 rooms = {name.strip(): (set(ours.split()), set(libraries.split()))
@@ -99,20 +99,20 @@ def test_a_module_says_what_lives_there(mod): assert len(ast.get_docstring(trees
 def test_one_contextvar(): assert where(calls("ContextVar")) == {"parent"}
 
 def test_only_busy_tells_busy_and_idle():
-    "`still_busy` repeats a busy that another request's idle has covered, `run` says `starting`"
+    "`still_busy` repeats a busy that another request's idle has covered, `greeting` says `starting`"
     says = lambda o: isinstance(o, ast.keyword) and o.arg == "execution_state" or isinstance(o, ast.Constant) and o.value == "execution_state"
-    assert where(says) == {"kernel.Kernel.busy", "kernel.Kernel.still_busy", "kernel.Kernel.run"}
+    assert where(says) == {"kernel.Kernel.busy", "kernel.Kernel.still_busy", "kernel.Kernel.greeting"}
 
-def test_only_serve_replies(): assert where(calls("reply")) == {"kernel.Kernel.serve"}
+def test_only_serve_replies(): assert where(calls("send_reply")) == {"kernel.Kernel.serve"}
 
 def test_nobody_sleeps():
     "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for; and for a signal"
-    assert where(calls("sleep")) <= {"kernel.Kernel.on_end", "system.processes.wait_process", "system.processes.reap", "subshell.Subshell.wait_until",
+    assert where(calls("sleep")) <= {"signals.Signals.on_end", "system.processes.wait_process", "system.processes.reap", "subshell.Subshell.wait_until",
         "pods.process.Process.wait_for_end", "environments.session.end"}
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
-    assert where(calls("call_later")) <= {"bridge.Bridge.save_soon", "kernel.Kernel.later", "features.gui.Turns.next"}
+    assert where(calls("call_later")) <= {"bridge.Bridge.save_soon", "subshells.Subshells.later", "features.gui.Turns.next"}
 
 def catches(name):
     def test(o):
@@ -128,8 +128,9 @@ def test_exceptions_are_caught_by_name():
     "All of them only where a fault has to become an answer, and around calls into the user's own code"
     assert where(catches("Exception")) <= {"kernel.Kernel.serve", "channels.channel.Channel.run",
         "channels.channel.Channel.take",  # whatever keeps one message from being handled must not end the channel
-        "kernel.Kernel.run",  # whatever keeps the shell from loading is told
-        "kernel.Kernel.complete",  # a completer of the user's that fails gives no matches, protocol.md 2.10
+        "kernel.Kernel.pack_reply",  # a reply that has no JSON form
+        "lifecycle.Lifecycle.run",  # whatever keeps the shell from loading is told
+        "kernel.complete",  # a completer of the user's that fails gives no matches, protocol.md 2.10
         "debugger.requests.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
         "contents.error_content",  # `str` of the user's exception
         "bridge.Bridge.flush_streams",  # the user's streams

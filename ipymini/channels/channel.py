@@ -3,7 +3,7 @@ import atexit, os, sys, zmq
 from collections import deque
 from functools import lru_cache
 from socket import socketpair
-from threading import Thread
+from threading import Thread, get_ident
 from zmq.backend import Socket
 
 from .connection import listens
@@ -85,6 +85,10 @@ class Channel(Thread):
         "End the thread when its queue is empty"
         self.closing = True
         self.wake()
+
+    def is_current(self):
+        "True on the thread of this channel."
+        return get_ident() == self.ident
 
     def wake(self):
         if self.roused: return

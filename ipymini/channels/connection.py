@@ -3,6 +3,30 @@ import json, os, socket, zmq
 
 from ..wire import BadConnection, delim, encode
 
+class Connection:
+    "The connection file at `path`, with its settings; one that is missing is made. Raises: BadConnection"
+    def __init__(self, path):
+        self.path = os.path.abspath(path)  # a cell may change the folder
+        self.is_ours = not os.path.exists(path)
+        self.settings = new_settings() if self.is_ours else read_connection(path)
+        self.asked = dict(self.settings)   # as they were before sockets were bound
+        self.files = []                    # to be removed at the end
+
+    def announce(self, context, wire):
+        "Tell the ports that were bound: whoever asks for them at an address (JEP 66), else in the file, if it does not say them. Raises: BadConnection"
+        if "registration_port" in self.settings: register(context, wire, self.settings)
+        elif self.is_ours or self.settings != self.asked: write_connection(self.path, self.settings)
+        self.files = [*self.socket_files(), *([self.path] if self.is_ours else [])]
+
+    def socket_files(self):
+        "The paths of the sockets, which ipc has."
+        if self.settings["transport"] != "ipc": return []
+        return [os.path.abspath(f"{self.settings['ip']}-{self.settings[port]}") for port in ports]
+
+def new_settings():
+    "Settings for a kernel that nobody has a connection file for: free ports of this machine, a key of its own."
+    return dict(transport="tcp", ip="127.0.0.1", key=os.urandom(16).hex(), signature_scheme="hmac-sha256", **dict.fromkeys(ports, 0))
+
 def register(ctx, wire, cfg):
     "Tell whoever started us, at the address in `cfg`, the ports we bound. Raises: BadConnection. Source: JEP 66"
     url = f"tcp://{cfg.get('registration_ip')}:{cfg['registration_port']}"

@@ -107,8 +107,11 @@ class IOPub(Channel):
         "Call `f` on this thread once all that is queued by now is sent, or once a reader holds that up"
         self.send(Fence(f))
 
-    def text(self, name, parent, s):
-        "Queue `s` for the stream `name` on behalf of `parent`, from any thread"
+    def text(self, name, parent, text):
+        "Queue `text` for the stream `name` on behalf of `parent`, from any thread."
+        for part in pieces(text) if len(text) > piece else (text,): self.add_text(name, parent, part)
+
+    def add_text(self, name, parent, s):
         self.grow(len(s)+64)
         self.outq.append((name, parent, s, get_ident()))
         if self.awake: return  # which only `due` sets: an interrupt between that and the wake-up would leave the thread asleep
@@ -278,3 +281,16 @@ def in_lines(items):
         if text[-1:] == "\n": del begun[thread]
     where = {id(line): n for line,n in zip(lines, accumulate(map(len, lines), initial=0))}
     return [o for line in lines for o in line],{thread: where[id(line)] for thread,line in begun.items()}
+
+def pieces(text):
+    "`text` in parts that a frontend can show one by one: cut behind a line if there is one, never inside an escape sequence."
+    begin = 0
+    while len(text)-begin > piece:
+        end = text.rfind("\n", begin, begin+piece)+1
+        if not end:
+            end = begin+piece
+            escape = text.rfind("\x1b", end-32, end)
+            if escape > begin: end = escape
+        yield text[begin:end]
+        begin = end
+    if begin < len(text): yield text[begin:]

@@ -5,6 +5,7 @@ import asyncio, threading
 from functools import cached_property
 
 from .comms import manager
+from ..contents import kernel_info
 from ..parent import parent
 from ..wire import Msg
 
@@ -24,10 +25,9 @@ class IPythonKernel:
         self.log = app.log
         self.session = Session(kernel)
         self.iopub_socket = kernel.iopub  # ipywidgets' Output
-        self.shell_handlers = dict(kernel.on_the_shell)  # for jupyter_ui_poll to change, not called
-        self.control_handlers = dict(kernel.on_the_control)
-        info = kernel.kernel_info(None, None)
-        for name in told: setattr(self, name, info[name])
+        self.shell_handlers = dict(kernel.shell_handlers)  # for jupyter_ui_poll to change, not called
+        self.control_handlers = dict(kernel.control_handlers)
+        for name in told: setattr(self, name, kernel_info[name])
 
     def __init_subclass__(cls):
         raise ImportError("this is ipymini's stand-in for ipykernel: run a kernel of your own in a process of its own")
@@ -51,7 +51,7 @@ class IPythonKernel:
     def sub(self):
         "The subshell that the request which runs here was sent to."
         id = self.get_parent().get("header", {}).get("subshell_id")
-        return self.k.subs.get(id, self.k.main)
+        return self.k.subshells.by_id.get(id, self.k.subshells.main)
 
     def get_parent(self, channel=None): return parent.get() or {}  # ipywidgets' Output
 
@@ -64,7 +64,7 @@ class IPythonKernel:
 
     def do_complete(self, code, cursor_pos):
         "The content of a complete_reply: VS Code, from any thread."
-        is_aside = threading.get_ident() != self.k.main.tid
+        is_aside = threading.get_ident() != self.k.subshells.main.tid
         return self.bridge.complete(code, cursor_pos, aside=is_aside)
 
     def do_inspect(self, code, cursor_pos, detail_level=0, omit_sections=()):
@@ -74,7 +74,7 @@ class IPythonKernel:
         """End the kernel when the cell that runs has ended: a recipe to restart from a cell.
 
         What started it, as a Jupyter server, sees that it has ended and starts it again."""
-        return self.k.leave(dict(status="ok", restart=restart), .2)
+        return self.k.leave(restart, delay=.2)
 
     def do_one_iteration(self):
         "Handle the comm messages that wait, on this thread; may be awaited, too: jupyter_ui_poll."
@@ -86,7 +86,7 @@ class IPythonKernel:
         "tornado's loop around the main one, on which panel schedules from threads."
         from concurrent.futures import ThreadPoolExecutor
         from tornado.ioloop import IOLoop
-        pool = ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=[self.k.main.loop])
+        pool = ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=[self.k.subshells.main.loop])
         with pool: return pool.submit(IOLoop.current).result()
 
 class Done:
@@ -98,7 +98,7 @@ class Session:
     def __init__(self, kernel):
         self.k = kernel
         self.session = kernel.wire.session
-        self.key = kernel.cfg["key"].encode()
+        self.key = kernel.connection.settings["key"].encode()
         self.username = "kernel"
 
     def send(self, stream, type, content=None, parent=None, ident=None, buffers=None, track=False, header=None, metadata=None):

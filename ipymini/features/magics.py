@@ -91,7 +91,7 @@ class KernelMagics(Magics):
         "Tell in which subshell and thread this runs, and which others there are"
         kernel = self.shell.kernel
         print(f"subshell id: {kernel.sub.id}", f"thread id: {threading.get_ident()}", f"main thread id: {threading.main_thread().ident}",
-            f"subshells: {[id for id in list(kernel.k.subs) if id]}", sep="\n")
+            f"subshells: {kernel.k.subshells.ids}", sep="\n")
 
 def open_qtconsole(connection_file, options):
     "The process of a new Qt console on the kernel of `connection_file`"

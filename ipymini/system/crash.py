@@ -22,7 +22,7 @@ class CrashReport:
         self.file = None  # open as long as we run: faulthandler has its file descriptor
         self.cell = bytearray(cell_size)  # the place for the cell that runs; memory of the file, if that opens
         try: self.open()
-        except OSError as e: log(f"ipymini: no record of crashes, {self.path}: {e.strerror}\n")
+        except OSError as e: log(f"no record of crashes, {self.path}: {e.strerror}")
 
     def open(self):
         "Read what the kernel before this one left, and begin anew. Raises: OSError."

@@ -6,6 +6,6 @@ try: log_fd = os.dup(2)
 except OSError: log_fd = os.open(os.devnull, os.O_WRONLY)
 
 def log(text):
-    "Write `text`, as it is, to the log."
-    try: os.write(log_fd, text.encode("utf8", "backslashreplace"))
+    "Write a line to the log."
+    try: os.write(log_fd, f"ipymini: {text}\n".encode("utf8", "backslashreplace"))
     except OSError: pass  # whoever read it has gone

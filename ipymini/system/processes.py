@@ -127,7 +127,7 @@ def remove(*paths):
     for path in paths:
         try: os.remove(path)
         except FileNotFoundError: pass
-        except OSError as e: log(f"ipymini: cannot remove {path}: {e.strerror}\n")
+        except OSError as e: log(f"cannot remove {path}: {e.strerror}")
 
 
 # -- forks

@@ -1,0 +1,190 @@
+"""How a kernel begins and ends: sockets first, then IPython, then `run_forever` on the main thread; the watch on the launcher; the end.
+
+Read `Lifecycle.run` for the beginning, `end` and `stop` for the end, `finish` for its last steps; `Ending` is what is known of it."""
+import atexit, gc, os, signal, sys, threading
+
+from .channels.connection import Connection
+from .channels.sockets import Sockets
+from .kernel import Kernel, run_now
+from .parent import parent
+from .signals import Signals, grace
+from .system import crash, processes
+from .system.log import log
+from .wire import BadConnection, Msg, Wire
+
+switch = .0005  # seconds until a busy thread gives way, see docs/decisions.md: our threads need the GIL some ten times a message
+patience = 1.5  # seconds that the end may take, whatever hangs
+
+class Ending:
+    "The end of the kernel: whether it is decided, by whom, and how far it has come."
+    def __init__(self, begin):
+        self.begin = begin                 # a function: begins the end, on any thread
+        self.status = None                 # the exit status, once the end is decided
+        self.delay = 0                     # seconds between the reply to who asked for it and the end
+        self.is_stopping = False           # True once what runs has been told to stop
+        self.is_overdue = False            # True once the main thread, which did not stop, is to finish on top of what it runs
+        self.has_finisher = threading.Event()  # set when a thread has begun to finish; `stop` waits for it
+        self.finisher = threading.Lock()   # held for ever by the one thread that finishes
+
+    def decide(self, status, delay=0):
+        self.status = status
+        self.delay = delay
+
+    @property
+    def is_decided(self): return self.status is not None
+
+    @property
+    def is_forced(self):
+        "True if nobody asked for it by a request: what it cuts off gets no reply, so that clients see a kernel that died."
+        return bool(self.status)
+
+    def begin_if_decided(self):
+        "Begin the end once the request that asked for it is answered."
+        if self.is_decided: threading.Timer(self.delay, self.begin).start()
+
+class Lifecycle:
+    "One kernel process, on the connection file `file`. Raises: BadConnection"
+    def __init__(self, file, options):
+        self.options = options
+        connection = Connection(file)
+        wire = Wire(connection.settings["key"].encode(), connection.settings["signature_scheme"])
+        self.sockets = Sockets(wire, log, self.on_death)
+        self.sockets.bind(connection)
+        self.ending = Ending(lambda: self.sockets.control.fence(self.stop))
+        self.kernel = Kernel(connection, self.sockets, self.ending)
+        self.kernel.crash_report = crash.CrashReport(connection.path)
+        self.kernel.signals = self.signals = Signals(self.kernel, self)
+
+    # -- the beginning
+
+    def run(self):
+        "Serve until told to stop."
+        sys.setswitchinterval(switch)
+        self.signals.start()
+        self.watch_launcher()
+        self.sockets.iopub.greeting = self.kernel.greeting  # nobody has subscribed yet
+        self.sockets.start(self.kernel.on_shell, self.kernel.on_control)
+        try: self.load()
+        except (Exception, SystemExit):  # a setting that IPython refuses, a package that is broken
+            from traceback import format_exc
+            log(f"could not start:\n{format_exc()}")
+            self.ending.decide(1)
+        else: self.kernel.subshells.main.forever()
+        self.finish()
+
+    def watch_launcher(self):
+        "End with the process that started us."
+        pid = os.environ.get("JPY_PARENT_PID", "")
+        if pid.isdigit() and 1 < int(pid) < 2**31: processes.watch_process(int(pid), self.sockets.control, lambda: self.end(1))
+        if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1": self.watch_stdin()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a cell's children must not wait for a line, nor eat the launcher's
+
+    def watch_stdin(self):
+        "End with whoever holds the other end of stdin."
+        fd = os.dup(0)
+        def on_input():
+            if not os.read(fd, 4096): self.end(1)
+        self.sockets.control.watch(fd, on_input)
+
+    def load(self):
+        "Import and start what runs code; the sockets answer meanwhile."
+        subshells,kernel = self.kernel.subshells,self.kernel
+        main = subshells.make_main()  # imports asyncio, without what TLS needs
+        from .compat.loops import let_loops_nest
+        let_loops_nest()
+        main.tid = threading.get_ident()  # startup files run before its loop does
+        subshells.start_side()
+        kernel.bridge = self.make_bridge(main.loop)
+        subshells.comm_of = kernel.bridge.comm_of
+        if not (sys.flags.isolated or os.environ.get("PYTHONSAFEPATH")): sys.path.insert(0, "")  # -P of kernel.json was for us
+        sys.argv[:] = [""]  # as at Python's prompt: our options are none of an `argparse` in a cell
+        from .compat import names
+        names.install(kernel)
+        kernel.bridge.boot()
+        run_now(main.drive(kernel.bridge.startup()))
+        gc.freeze()
+        gc.enable()
+        kernel.loaded.set()
+        self.sockets.shell.fence(self.open)
+
+    def make_bridge(self, loop):
+        "IPython, with its ways out."
+        from .bridge import Bridge
+        from .output import Output
+        kernel = self.kernel
+        output = Output(kernel.output, kernel.write, kernel.iopub.flush, kernel.ask, parent, Msg.of)
+        return Bridge(output, self.options, kernel.connection.path, loop)
+
+    def open(self):
+        "Let cells run. On the shell thread"
+        self.sockets.iopub.greeting = None
+        self.kernel.subshells.main.doom(self.signals.early_target)
+        for msg in self.kernel.subshells.open(): self.kernel.on_shell(msg)
+
+    # -- the end
+
+    def end(self, status):
+        "End without being asked by a request. On the control thread"
+        self.ending.decide(status)
+        self.stop()
+
+    def stop(self):
+        "Have everything that runs stop, and finish. On the control thread"
+        if self.ending.is_stopping: return
+        self.ending.is_stopping = True
+        self.kill_if_late()
+        processes.signal_all(processes.children(), signal.SIGTERM)
+        main = self.kernel.subshells.main
+        if main:
+            main.stop()
+            if main.msg: processes.signal_main()
+        if self.ending.has_finisher.wait(grace): return
+        if self.kernel.loaded.is_set() and self.finish_there(): return
+        self.finish()
+
+    def kill_if_late(self):
+        "Go within `patience`, whatever hangs."
+        def kill():
+            processes.reap(0)
+            os._exit(self.ending.status)
+        timer = threading.Timer(patience, kill)
+        timer.daemon = True
+        timer.start()
+
+    def finish_there(self):
+        "Have the main thread finish on top of what it runs, which swallowed the interrupt; False if it does not come to handle signals."
+        self.ending.is_overdue = True
+        for _ in range(10):
+            processes.signal_main()
+            if self.ending.has_finisher.wait(grace/20): return True
+        return False
+
+    def finish_here(self, frame):
+        "Finish, unless this thread does already, or is where a lock of ours may be held: the next signal comes soon. In a signal handler"
+        if not self.ending.finisher.locked() and not self.kernel.subshells.main.delicate(frame): self.finish()
+
+    def finish(self):
+        "Run exit functions, let everything out, and go; on the main thread, or, without the exit functions, on the control thread when that hangs."
+        if not self.ending.finisher.acquire(blocking=False): threading.Event().wait()
+        self.ending.has_finisher.set()
+        if threading.current_thread() is threading.main_thread(): atexit._run_exitfuncs()
+        elif self.kernel.loaded.is_set(): log("exit functions were not run: the main thread is in code that does not return")
+        bridge = self.kernel.bridge
+        if bridge and bridge.dap: bridge.dap.close()
+        if bridge: bridge.out.drain()
+        processes.reap()
+        self.sockets.close()
+        self.kernel.crash_report.remove()
+        processes.remove(*self.kernel.connection.files)
+        os._exit(self.ending.status)
+
+    def on_death(self, channel, error):
+        "A kernel that lost a channel only looks alive. On the thread of `channel`"
+        log(f"the {channel.name} channel died: {error!r}")
+        os._exit(1)
+
+def main(file, options):
+    "Run a kernel on the connection file `file`, made if it is missing; ends the process."
+    try: lifecycle = Lifecycle(file, options)
+    except BadConnection as e: sys.exit(f"ipymini: {e}")
+    lifecycle.run()

@@ -1,0 +1,154 @@
+"""Signals and interrupt requests: who is told of them, and on which thread.
+
+Python runs a signal handler on the main thread, when that comes to its next bytecode: `Signals.on_signal` interrupts what the main thread runs. The wakeup
+descriptor tells the control thread of the same signal (`on_wakeup`), which is there when the main thread is stuck: it interrupts the subshells and the
+prompts, shows where a cell is stuck, and ends the kernel. What an interrupt does in each state is the table in `subshell`."""
+import os, signal, sys, threading
+from socket import socketpair
+
+from .system import processes, stacks
+from .system.clock import clock
+from .system.log import log
+
+grace = .2  # seconds that a cell has to end before the kernel ends without it
+ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+caught = [signal.SIGINT, *(num for num in ends if signal.getsignal(num) != signal.SIG_IGN)]  # nohup ignores SIGHUP: so do we
+show = getattr(signal, "SIGUSR1", None)  # shows the stacks
+repeat = getattr(signal, "SIGURG", None) or signal.SIGBREAK  # has the main thread look again at an interrupt that was put off; nobody else sends it
+nudges = .002, .02, .2  # seconds after an interrupt when the main thread is called out of a call that it may have begun just then
+insists = 3             # seconds within which a second interrupt shows where the cell is stuck,
+second_look = .3        # if it still runs so many seconds later: a program that ends gracefully may raise the signal a second time itself
+
+class Signals:
+    "Signals of the process `kernel`, and how it interrupts itself; `lifecycle` ends it."
+    def __init__(self, kernel, lifecycle):
+        self.kernel = kernel
+        self.lifecycle = lifecycle
+        self.landed = threading.Lock()  # released when the main thread has seen an interrupt; `interrupt_all` waits for it
+        self.is_put_off = False         # True while an interrupt of the main thread waits for better times
+        self.early_target = None        # the cell that was the first to have arrived when an interrupt came before code could run
+        self.last = 0, None             # when the last interrupt came, and the message that ran then
+        self.reader,self.writer = socketpair()
+        for end in (self.reader, self.writer): end.setblocking(False)
+        kernel.sockets.control.watch(self.reader.fileno(), self.on_wakeup)
+        if hasattr(os, "register_at_fork"): processes.part_at_fork([*caught, repeat, *filter(None, [show])], self.on_signal)
+
+    def start(self):
+        "Take the signals, and what Python cannot raise. On the main thread"
+        sys.unraisablehook = self.on_unraisable
+        self.catch()
+        for num in filter(None, (repeat, show)): signal.signal(num, self.on_signal)
+
+    def catch(self):
+        "Take the signals, also from a cell that has taken them. On the main thread"
+        signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
+        for num in caught:
+            if signal.getsignal(num) != self.on_signal: signal.signal(num, self.on_signal)
+
+    # -- on the main thread, wherever user code or we happen to be
+
+    def on_signal(self, num, frame):
+        if num == show: return  # the control thread shows them
+        if num == repeat and not self.is_put_off: return  # it was to end a call that blocks, no more
+        self.is_put_off = False
+        if num in (signal.SIGINT, repeat): self.interrupt_main(frame)
+        else: self.on_end(num)
+
+    def interrupt_main(self, frame):
+        "Interrupt what the main thread does at `frame`, now or, where that could do harm, a little later."
+        subshells,main = self.kernel.subshells,self.kernel.subshells.main
+        if not subshells.are_open: self.early_target = next((msg for msg in subshells.early if msg.type == "execute_request"), None)
+        if not main: return self.land()
+        if self.lifecycle.ending.is_overdue: return self.lifecycle.finish_here(frame)
+        if self.lifecycle.ending.is_stopping: main.put_off = sys.maxsize
+        if processes.forking() or main.must_wait(frame): return subshells.later(.001, self.try_again)
+        self.land()
+        try: main.interrupt(frame)
+        except KeyboardInterrupt as e:
+            e.__traceback__ = None  # the user's traceback ends where the interrupt hit, not here
+            raise
+
+    def land(self):
+        "Let an interrupt_request be answered."
+        try: self.landed.release()  # a bare lock: all else of `threading` could be interrupted by the next signal, and block it
+        except RuntimeError: pass   # nobody waits
+
+    def on_end(self, num):
+        "Have the control thread, which may have lost the wakeup descriptor to trio, end the kernel; the cell does not go on till that interrupts it."
+        self.kernel.sockets.control.fence(lambda: self.lifecycle.end(128+num))
+        main = self.kernel.subshells.main
+        if main and main.msg: clock.sleep(grace)
+
+    def on_unraisable(self, unraisable):
+        "Interrupt again where a finaliser or a fork hook swallowed the KeyboardInterrupt."
+        if issubclass(unraisable.exc_type, KeyboardInterrupt): self.kernel.subshells.later(.02, self.try_again)
+        else: sys.__unraisablehook__(unraisable)
+
+    # -- on other threads
+
+    def interrupt_all(self):
+        "Do what Ctrl-C does, and wait until the main thread has seen it, 0.1 s at most: else it could hit a cell that comes after the reply."
+        self.landed.acquire(blocking=False)
+        processes.interrupt()
+        self.landed.acquire(timeout=.1)
+
+    def try_again(self):
+        "Have the main thread's signal handler look again at an interrupt."
+        self.is_put_off = True
+        processes.signal_main(repeat)
+
+    def nudge(self):
+        "Call the main thread out of a call that blocks; if that is for a child begun since the interrupt, which was put off, it is for the child, too."
+        if self.is_put_off: processes.signal_all(processes.children(), signal.SIGINT)
+        processes.signal_main(repeat)
+
+    def on_wakeup(self):
+        "See to signals that came. On the control thread"
+        main = self.kernel.subshells.main
+        for num in set(self.reader.recv(64)):
+            if num == signal.SIGINT: self.on_interrupt()
+            elif num in caught: self.lifecycle.end(128+num)
+            elif num == show and signal.getsignal(num) == self.on_signal: self.show_all_stacks()
+            elif num != repeat: main.tell(main.loop._handle_signal, num)  # which the loop would have read, had we left it the descriptor
+
+    def on_interrupt(self):
+        "Interrupt all but the main thread, which its signal handler does; the second time tell where the cell is stuck. On the control thread"
+        subshells,main,bridge = self.kernel.subshells,self.kernel.subshells.main,self.kernel.bridge
+        if main:
+            for seconds in nudges: subshells.later(seconds, self.nudge)
+        for subshell in subshells.others: self.interrupt_subshell(subshell)
+        self.kernel.sockets.stdin.answer(lambda question: not main or question.tid != main.tid, KeyboardInterrupt())
+        if bridge and bridge.dap: bridge.dap.interrupt()
+        if main: self.note_interrupt(main.msg)
+
+    def interrupt_subshell(self, subshell):
+        "Interrupt `subshell`, once it has left delicate code."
+        frame = sys._current_frames().get(subshell.tid)
+        if frame and (subshell.must_wait(frame) or not subshell.interrupt(frame)): self.kernel.subshells.later(.001, self.interrupt_subshell, subshell)
+
+    def note_interrupt(self, msg):
+        "Note that an interrupt came while `msg` ran, or None; the second one soon after another shows where the cell is stuck."
+        when,before = self.last
+        now = clock.monotonic()
+        self.last = now,msg
+        if msg and msg is before and now-when < insists and msg.cell: self.kernel.subshells.later(second_look, self.show_stacks, msg)
+
+    def show_stacks(self, msg):
+        "Show, once, where the cell `msg` is stuck, if it still runs."
+        if msg.cell.stacks_shown: return
+        text = stacks.stacks("Still running after an interrupt.", self.kernel.bridge.name_cell)
+        with self.kernel.status_lock:
+            if msg.ended: return
+            msg.cell.stacks_shown = True
+            self.kernel.iopub.text("stderr", msg, text)
+
+    def show_all_stacks(self):
+        "Put the stacks into the log, and into the cell that runs. On the control thread"
+        bridge,main = self.kernel.bridge,self.kernel.subshells.main
+        text = stacks.stacks("SIGUSR1 came.", bridge.name_cell if bridge else no_cell)
+        log(text)
+        msg = main.msg if main else None
+        with self.kernel.status_lock:
+            if msg and msg.cell and not msg.ended: self.kernel.iopub.text("stderr", msg, text)
+
+def no_cell(filename): "None: before IPython is there no file is a cell's."
