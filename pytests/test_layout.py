@@ -136,7 +136,7 @@ def test_exceptions_are_caught_by_name():
         "bridge.Bridge.flush_streams",  # the user's streams
         "tracebacks.or_python_format.structured_traceback",  # an error is shown, whatever keeps IPython from formatting it
         "features.pools.bring",  # what a worker cannot load is told where its result is waited for
-        "features.snapshot.Writer.as_pickle", "features.snapshot.restore",  # a name whose pickle runs into an error is told, the others go on
+        "features.snapshot_file.Writer.as_pickle", "features.snapshot_file.Reader.bring",  # a name whose pickle runs into an error is told, the others go on
         "bridge.Bridge.run",  # the user's input transformers
         *caught_in_pods}
 

@@ -72,19 +72,21 @@ class KernelMagics(Magics):
         """Write the session's names to a file, to be brought back by %restore: %snapshot [NAME or FILE], %snapshot --list.
 
         Without a name it is "last", kept apart for each notebook. What cannot be written is named, with the reason."""
-        from . import snapshot
-        if arg.strip() == "--list": return snapshot.list_snapshots(self.shell)
-        try: snapshot.snapshot(self.shell, arg.strip())
-        except snapshot.NoSnapshot as e: raise UsageError(str(e)) from None
+        from .snapshot import list_snapshots, snapshot
+        from .snapshot_file import NoSnapshot
+        if arg.strip() == "--list": return list_snapshots(self.shell)
+        try: snapshot(self.shell, arg.strip())
+        except NoSnapshot as e: raise UsageError(str(e)) from None
 
     @line_magic
     def restore(self, arg):
         """Bring back the names of a snapshot: %restore [NAME or FILE].
 
         A snapshot holds pickles, which run code when they are read: restore only files that you trust."""
-        from . import snapshot
-        try: snapshot.bring_back(self.shell, arg.strip())
-        except snapshot.NoSnapshot as e: raise UsageError(str(e)) from None
+        from .snapshot import bring_back
+        from .snapshot_file import NoSnapshot
+        try: bring_back(self.shell, arg.strip())
+        except NoSnapshot as e: raise UsageError(str(e)) from None
 
     @line_magic
     def subshell(self, arg):
