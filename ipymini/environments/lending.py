@@ -30,7 +30,10 @@ def prepare(python, say, try_out=None):
     folders = [*map(str, [fetched] if fetched.exists() else []), *our_folders(packages)]
     lent = dict(packages=packages, folders=folders, bytecode=bytecode_folder(python, folders))
     missing = [dist for dist in packages if not fits(dist, python)]
-    if missing or try_out(python, lent): complete(lent, missing, python, fetched, say)
+    if not missing and not try_out(python, lent): return lent
+    complete(lent, missing, python, fetched, say)
+    error = try_out(python, lent)
+    if error: raise NoEnvironment(f"A kernel does not run in {python.prefix}: {error}")
     return lent
 
 def complete(lent, missing, python, folder, say):
@@ -40,8 +43,6 @@ def complete(lent, missing, python, folder, say):
     fetch(wanted, python, folder)
     lent["folders"] = list(dict.fromkeys([str(folder), *lent["folders"]]))
     for dist in missing: lent["packages"][dist]["names"] = names_in(dist, folder)
-    error = try_out(python, lent)
-    if error: raise NoEnvironment(f"A kernel does not run in {python.prefix}: {error}")
 
 prelude = """\
 import os, sys
