@@ -1,5 +1,8 @@
-"The door to IPython: how a cell runs, what it replies, the other requests. Methods return reply contents and know no socket; `Output` is the only way out."
-import asyncio, os, sys, warnings
+"""The door to IPython: how a cell runs, what it replies, the other requests. Knows no socket.
+
+Methods return contents of replies; whatever is shown on the way goes out through `Output`. Read `execute` first."""
+import os, sys, warnings
+from copy import copy
 from functools import cached_property
 
 from .contents import error_content
@@ -7,100 +10,114 @@ from .compat import comms
 from .debugger.requests import Debugger
 from .debugger.untraced import untraced
 from .features import environment
+from .history import HistoryWriter, find_history
 from .shell import AsyncioRunner, IPKernelApp, ZMQInteractiveShell
 
 environ = dict(TERM="xterm-color", CLICOLOR="1", FORCE_COLOR="1", CLICOLOR_FORCE="1", PAGER="cat", GIT_PAGER="cat")
+no_comms = "There are no comms: a module called comm hides the package of this name.\n"
 
 class Bridge:
-    "An IPython shell behind message contents; `options`: traits by `Class.trait`, and some options of IPython's command line"
+    """An IPython shell behind contents of messages.
+
+    `options`: traits by `Class.trait`, and some options of IPython's command line."""
     def __init__(self, out, options, file, loop):
-        self.loop,self.out,self.parent,self.exiting,self.saving = loop,out,out.parent,False,None
-        os.environ.update(environ)
+        self.out = out
+        self.parent = out.parent
+        self.loop = loop      # the main one
+        self.exiting = False  # True once a cell has asked the kernel to end
         self.reason = options.get("stand-in")  # why this kernel only stands in for another, or None
+        os.environ.update(environ)
         if not self.reason: environment.enter()
         self.app = IPKernelApp.instance(connection_file=file)
         self.app.configure(options)
         out.start(self.app.capture_fd_output)
-        self.ip = ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=self.app.profile_dir, bridge=self)
-        ip.display_pub.out = ip.displayhook.out = out
+        self.ip = self.make_shell()
+        self.history_writer = HistoryWriter(self.ip)
+
+    def make_shell(self):
+        "IPython's shell, for cells of several threads that overlap."
+        profile = self.app.profile_dir
+        ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=profile, bridge=self)
+        ip.display_pub.out = ip.displayhook.out = self.out
         ip.loop_runner = AsyncioRunner()  # for cells that a cell runs: %%capture, %run of a notebook
         ip.loop_runner_map["asyncio"] = ip.loop_runner,True
-        ip.builtin_trap.__enter__()  # once for all: cells of several threads overlap
+        ip.builtin_trap.__enter__()  # once for all
         ip.display_trap.__enter__()
         if ip.history_manager.save_thread: untraced(ip.history_manager.save_thread)  # not the user's
+        return ip
 
     def boot(self):
-        "What IPython does before the first cell"
-        if self.reason: return self.stand_in()
-        self.app.init_path()
-        self.app.init_gui_pylab()
-        self.app.init_extensions()
+        """What IPython does before the first cell.
+
+        A kernel that stands in for another refuses code instead."""
+        if self.reason:
+            from .features.standin import take_over
+            take_over(self, self.reason)
+        else:
+            self.app.init_path()
+            self.app.init_gui_pylab()
+            self.app.init_extensions()
         self.ip.booted = True
 
     async def startup(self):
-        "Run startup files, `exec_lines` and the like"
+        "Run startup files, `exec_lines` and the like; none in a kernel that stands in for another."
         if self.reason: return
         try: self.app.init_code()
         except KeyboardInterrupt: self.ip.showtraceback()  # between two of them
 
-    def stand_in(self):
-        "Refuse to run code, the user's startup files included"
-        from .features.standin import take_over
-        take_over(self, self.reason)
-        self.ip.booted = True
-
     # -- execute
-
-    async def execute(self, msg):
-        "Run the cell in `msg` and tell how it went"
-        cell,ip = msg.cell,self.ip
-        self.out.mend()
-        sys.displayhook = ip.displayhook
-        if cell.is_stored: ip.settle_history(cell.content.get("allow_stdin", True))
-        try: res = await self.run(cell, msg["metadata"].get("cellId"))
-        except BaseException as e:  # of IPython's own making, as when it stores an exception that has no text
-            if not cell.error: ip.showtraceback()
-            error = cell.error[0] if cell.error else e
-        else: error = res.error_before_exec or res.error_in_exec or cell.failure
-        if error is None: reply = dict(status="ok", user_expressions=ip.user_expressions(cell.content.get("user_expressions") or {}))
-        else: reply = self.failed(cell, error)
-        if cell.store_history: self.save_soon()
-        return self.ended(cell, reply)
-
-    def ended(self, cell, reply):
-        "`reply` as the whole content of an execute_reply; the record of what failed goes, which would keep the frames of the cell alive."
-        cell.error = cell.failure = None
-        return dict(reply, execution_count=cell.count, payload=cell.payload)
-
-    async def run(self, cell, cell_id):
-        "IPython's result for the code of `cell`; top-level await runs on the loop we are on, unless %autoawait names another."
-        ip,code,exc,res = self.ip,cell.code,None,None
-        try: cell.transformed = ip.transform_cell(code)
-        except Exception:
-            cell.transformed = code
-            exc = sys.exc_info()
-        transformed = dict(transformed_cell=cell.transformed, preprocessing_exc_tuple=exc)
-        coro = ip.run_cell_async(code, cell.store_history, cell.silent, cell_id=cell_id, **transformed)
-        foreign = ip.loop_runner is not ip.loop_runner_map["asyncio"][0] and ip.should_run_async(code, **transformed)
-        try: res = ip.loop_runner(coro) if foreign else await coro
-        finally:
-            ip.events.trigger("post_execute")
-            if not cell.silent: ip.events.trigger("post_run_cell", res)
-            self.flush_streams()
-        return res
-
-    def flush_streams(self):
-        "Let out what streams of the user's buffer; one that cannot be flushed is told and fails no cell"
-        try: self.out.flush_others()
-        except Exception: self.ip.showtraceback()
 
     def number(self, cell):
         "Give `cell` its numbers: the next one, which it uses up if it is stored."
-        cell.number = self.ip.number(cell.is_stored)
+        cell.number = self.ip.counter
         cell.count = cell.number if cell.is_stored else cell.number-1
+        if cell.is_stored: self.ip.counter += 1
+
+    async def execute(self, msg):
+        "Run the cell of `msg`; the content of its execute_reply."
+        cell = msg.cell
+        self.out.mend()
+        sys.displayhook = self.ip.displayhook
+        writer = self.history_writer
+        if cell.is_stored and not writer.is_settled: writer.settle(attended=cell.content.get("allow_stdin", True))
+        try: result = await self.run(cell, cell_id=msg["metadata"].get("cellId"))
+        except BaseException as e: error = self.unfinished(cell, e)
+        else: error = result.error_before_exec or result.error_in_exec or cell.failure
+        reply = self.succeeded(cell) if error is None else self.failed(cell, error)
+        if cell.store_history: writer.save_soon()
+        return self.ended(cell, reply)
+
+    async def run(self, cell, cell_id):
+        "IPython's result for `cell`; top-level await runs on the loop we are on, unless %autoawait names another."
+        ip = self.ip
+        result = None
+        transformed = transform(ip, cell)
+        running = ip.run_cell_async(cell.code, cell.store_history, cell.silent, cell_id=cell_id, **transformed)
+        is_ours = ip.loop_runner is ip.loop_runner_map["asyncio"][0]
+        needs_loop = not is_ours and ip.should_run_async(cell.code, **transformed)
+        try: result = ip.loop_runner(running) if needs_loop else await running
+        finally:
+            ip.events.trigger("post_execute")
+            if not cell.silent: ip.events.trigger("post_run_cell", result)
+            self.flush_streams()
+        return result
+
+    def flush_streams(self):
+        "Let out what streams of the user's buffer; one that cannot be flushed is told and fails no cell."
+        try: self.out.flush_others()
+        except Exception: self.ip.showtraceback()
+
+    def unfinished(self, cell, error):
+        "What fails `cell` where `error` came out of IPython itself, as when it stores an exception that has no text."
+        if not cell.error: self.ip.showtraceback()
+        return cell.error[0] if cell.error else error
+
+    def succeeded(self, cell):
+        "The content of a reply for `cell`, which had no error."
+        return dict(status="ok", user_expressions=self.ip.user_expressions(cell.content.get("user_expressions") or {}))
 
     def failed(self, cell, error):
-        "Reply content for `error`, with the traceback that was shown; its last line, if somebody shows errors in a way of his own."
+        "The content of a reply for `error`, with the traceback that was shown; if it was not shown by us, with its last line."
         shown,content = cell.error or (None, None)
         if shown is not error:
             from traceback import format_exception_only
@@ -108,44 +125,33 @@ class Bridge:
         return dict(content, status="error", user_expressions={})
 
     def interrupted(self, cell):
-        "Show and return a KeyboardInterrupt that hit before or after the cell's own code."
+        "Show a KeyboardInterrupt that hit before or after the cell's own code; the content of the execute_reply."
         error = KeyboardInterrupt()
         self.ip._showtraceback(KeyboardInterrupt, error, ["KeyboardInterrupt\n"])
         return self.ended(cell, self.failed(cell, error))
 
-    def save_soon(self):
-        "Write history a second from now, off the path of replies"
-        if self.saving or not self.ip.history_manager.save_flag: return
-        self.saving = asyncio.get_running_loop().call_later(1, self.save)
-
-    def save(self):
-        self.saving = None
-        if self.ip.history_manager.save_flag: self.ip.history_manager.save_flag.set()
+    def ended(self, cell, reply):
+        "`reply` as the whole content of an execute_reply."
+        cell.error = cell.failure = None  # which would keep the frames of the cell alive
+        return dict(reply, execution_count=cell.count, payload=cell.payload)
 
     def name_cell(self, filename):
-        "`Cell In[5]` for the file of a cell, as tracebacks call it; None for another file"
+        "`Cell In[5]` for the file of a cell, as tracebacks call it; None for another file."
         name = self.ip.compile.format_code_name(filename)
         return name and " ".join(name)
 
     # -- the other requests
 
     def complete(self, code, pos, aside=False):
-        "Completions at `pos`, in code points; `aside`: from another thread than the user's code, so on a copy of the namespace"
-        from IPython.core.completer import ProvisionalCompleterWarning, rectify_completions
-        if [f[:3:2] for f in warnings.filters[:1]] != [("ignore", ProvisionalCompleterWarning)]: warnings.simplefilter("ignore", ProvisionalCompleterWarning)
+        """Completions at `pos`, in code points.
+
+        With `aside` the user's code may run meanwhile, on another thread, so they come from a copy of the namespace."""
         pos = len(code) if pos is None else max(0, min(pos, len(code)))
-        completer = self.ip.Completer
-        if aside:
-            from copy import copy
-            completer = copy(completer)
-            completer.namespace = completer.global_namespace = dict(self.ip.user_ns)
-        found = list(rectify_completions(code, completer.completions(code, pos)))
-        start,end = (found[0].start, found[0].end) if found else (pos, pos)
-        types = [dict(start=o.start, end=o.end, text=o.text, type=o.type, signature=o.signature) for o in found]
-        return dict(status="ok", matches=[o.text for o in found], cursor_start=start, cursor_end=end, metadata=dict(_jupyter_types_experimental=types))
+        completer = completer_aside(self.ip) if aside else self.ip.Completer
+        return completions(completer, code, pos)
 
     def inspect(self, code, pos, detail=0, omit=()):
-        "What is known of the name at `pos`"
+        "What is known of the name at `pos`."
         from IPython.utils.tokenutil import token_at_cursor
         name = token_at_cursor(code, len(code) if pos is None else pos)
         try: data = self.ip.object_inspect_mime(name, detail_level=detail, omit_sections=omit)
@@ -154,38 +160,62 @@ class Bridge:
         return dict(status="ok", found=True, data=data, metadata={})
 
     def is_complete(self, code):
+        "Whether `code` can run, or what the next line is indented by."
         status,indent = self.ip.input_transformer_manager.check_complete(code)
-        return dict(status=status, indent=" "*(indent or 0)) if status == "incomplete" else dict(status=status)
+        reply = dict(status=status)
+        if status == "incomplete": reply["indent"] = " "*(indent or 0)
+        return reply
 
-    def history(self, kind, c):
-        "Rows of history: tail, range or search"
-        hm,raw,output = self.ip.history_manager,bool(c.get("raw", True)),bool(c.get("output", False))
-        if kind == "tail": rows = hm.get_tail(10**9 if c.get("n") is None else c["n"], raw=raw, output=output, include_latest=True)
-        elif kind == "range":
-            session = c.get("session") or 0
-            rows = hm.get_range(session, 1 if c.get("start") is None else c["start"], c.get("stop"), raw=raw, output=output)
-            if session > 0: rows = [(session, *row[1:]) for row in rows]  # IPython calls the current one 0
-        elif kind == "search":
-            hm.writeout_cache()
-            rows = hm.search(c.get("pattern") or "*", raw=raw, output=output, n=c.get("n"), unique=bool(c.get("unique", False)))
-        else: rows = []
-        return dict(status="ok", history=list(rows))
+    def history(self, kind, content):
+        "Rows of history; `kind`: tail, range or search."
+        return dict(status="ok", history=find_history(self.ip.history_manager, kind, content))
 
     def comm_info(self, target):
-        found = {k: dict(target_name=o.target_name) for k,o in list(comms.held().items()) if target in (None, "", o.target_name)}
-        return dict(status="ok", comms=found)
+        "The comms that are open, of `target` if one is named."
+        found = {id: comm.target_name for id,comm in list(comms.held().items())}
+        named = {id: dict(target_name=name) for id,name in found.items() if target in (None, "", name)}
+        return dict(status="ok", comms=named)
 
     def comm_of(self, msg):
-        "The comm to which `msg` goes, or None; also of one that a library has made without us"
+        "The comm to which `msg` goes, or None; also of one that a library has made without us."
         comm = comms.held().get(str(msg["content"].get("comm_id")))
         return comm if hasattr(comm, "in_use") else None
 
     async def comm(self, msg):
-        "Hand a comm message to its comm; a callback's error is shown by the `comm` package's log, on stderr"
+        "Hand a comm message to its comm; a callback's error is shown by the `comm` package's log, on stderr."
         manager = comms.manager()
-        if not manager: return self.out.write("stderr", "There are no comms: a module called comm hides the package of this name.\n")
+        if not manager: return self.out.write("stderr", no_comms)
         try: getattr(manager, msg.type)(None, msg.ids, msg)
         except KeyboardInterrupt: self.ip.showtraceback()
 
     debugger = cached_property(lambda self: Debugger(self.ip, self.out.publish))
     dap = property(lambda self: vars(self).get("debugger"))  # if there is one yet
+
+def transform(ip, cell):
+    "What input transformers make of the code of `cell`, and the error of one that fails, as `run_cell_async` takes it."
+    error = None
+    cell.transformed = cell.code
+    try: cell.transformed = ip.transform_cell(cell.code)
+    except Exception: error = sys.exc_info()
+    return dict(transformed_cell=cell.transformed, preprocessing_exc_tuple=error)
+
+def completer_aside(ip):
+    "A completer of `ip` that has a copy of the namespace."
+    completer = copy(ip.Completer)
+    completer.namespace = completer.global_namespace = dict(ip.user_ns)
+    return completer
+
+def completions(completer, code, pos):
+    "The content of a complete_reply with what IPython's `completer` finds at `pos`."
+    from IPython.core.completer import ProvisionalCompleterWarning, rectify_completions
+    first = [entry[:3:2] for entry in warnings.filters[:1]]  # action and category
+    if first != [("ignore", ProvisionalCompleterWarning)]: warnings.simplefilter("ignore", ProvisionalCompleterWarning)
+    found = list(rectify_completions(code, completer.completions(code, pos)))  # all for the same span of `code`
+    start,end = (found[0].start, found[0].end) if found else (pos, pos)
+    matches = [match.text for match in found]
+    metadata = dict(_jupyter_types_experimental=[typed(match) for match in found])
+    return dict(status="ok", matches=matches, cursor_start=start, cursor_end=end, metadata=metadata)
+
+def typed(match):
+    "A match as frontends that show types take it."
+    return dict(start=match.start, end=match.end, text=match.text, type=match.type, signature=match.signature)

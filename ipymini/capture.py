@@ -1,6 +1,7 @@
-"""What child processes and C code write to file descriptors 1 and 2, as text on the streams. POSIX alone; standard library alone.
+"""What child processes and C code write to file descriptors 1 and 2, as text on the streams. POSIX alone.
 
-`Capture` has a thread that reads at all times; whoever puts something behind what was written before calls `catch_up` or `drain` first."""
+`Capture` has a thread that reads at all times; what is to come behind all that was written before calls `catch_up` or
+`drain` first."""
 import codecs, os, select, threading
 from contextvars import Context
 
@@ -9,10 +10,10 @@ read_size = 2**16    # bytes that are read at once,
 most_reads = 16      # so many times from one pipe: a child that never stops writing must not keep a reader here
 
 class Capture:
-    "Reads what is written to file descriptors 1 and 2, and hands it to `write(stream, text)` for the cell that began last."
+    "Hands what is written to file descriptors 1 and 2 to `write(stream, text)`, for the cell that began last."
     def __init__(self, write):
         self.write = write
-        self.lock = threading.RLock()  # one thread reads at a time, so text stays in order; reentrant: a finaliser may print
+        self.lock = threading.RLock()  # one thread reads at a time, which keeps order; reentrant: a finaliser may print
         self.is_reading = False        # True while text may have been read that is not handed on
         self.pollers = []              # poll objects that no thread uses just now
         self.pipes = {read_end_for(fd): (name, decoder("utf8")) for fd,name in ((1, "stdout"), (2, "stderr"))}
@@ -36,7 +37,9 @@ class Capture:
         return found
 
     def catch_up(self):
-        "Hand on what has been written so far, if there is something. In this order: what has left a pipe is seen in `is_reading`."
+        """Hand on what has been written so far, if there is something.
+
+        The pipes are looked at first: what has left one since is seen in `is_reading`."""
         if self.poll(0) or self.is_reading: self.drain()
 
     def drain(self):
@@ -64,9 +67,9 @@ def read_end_for(fd):
     return read_end
 
 def enlarge(pipe):
-    """Give `pipe` room for what C code prints while it holds the GIL, when nobody can read: beyond that it waits for ever.
+    """Give `pipe` room for what C code prints while it holds the GIL, when nobody can read; beyond that it waits for ever.
 
-    Not the 1 MB that Linux allows: all pipes of a user may hold 64 MB, and there are hubs on which all kernels are one user's."""
+    Not the 1 MB that Linux allows: all pipes of a user may hold 64 MB, and on some hubs all kernels are one user's."""
     from fcntl import fcntl
     try: from fcntl import F_SETPIPE_SZ
     except ImportError: return  # not Linux

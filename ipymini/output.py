@@ -1,7 +1,7 @@
 """What user code writes, shows and asks: stdout and stderr, displays and results, `input`.
 
-`Output` is handed its ways out; `parent`, the `Parent` that tells the current request; `message(dict)`, which makes a request of one.
-Read `Output` first; below it the streams and IPython's two display hooks."""
+`Output` is handed its ways out; `parent`, the `Parent` that tells the current request; `message(dict)`, which makes a
+request of one. Read `Output` first; below it the streams and IPython's two display hooks."""
 import builtins, io, os, sys, threading
 from functools import cached_property
 from IPython.core import displayhook, displaypub
@@ -15,7 +15,7 @@ class Output:
         self.publish = publish  # (type, content, **keys): a message on iopub
         self.write = write      # (stream, text)
         self.flush = flush      # lets out text that is being gathered
-        self.ask = ask          # (prompt, password): the line that a person entered, None if the cell that asks has ended
+        self.ask = ask          # (prompt, password): the line that a person entered, None once the cell has ended
         self.parent = parent
         self.message = message
         self.stdout = OutStream(self, "stdout")
@@ -23,7 +23,7 @@ class Output:
         self.capture = None     # a `Capture`, where what C code and child processes write is shown
 
     def start(self, capture):
-        "Put ours in the place of Python's streams and prompts; with `capture` what is written to file descriptors is shown, too."
+        "Put ours in the place of Python's streams and prompts, and with `capture` of file descriptors 1 and 2."
         if capture and os.name == "posix": self.capture = Capture(self.write)
         for stream in (self.stdout, self.stderr): stream.keep_descriptor()
         sys.stdout = self.stdout
@@ -72,7 +72,9 @@ class Output:
         return line
 
     def after_fork(self):
-        "In a forked child, which has neither our threads nor a right to our sockets: its text goes through file descriptors."
+        """In a forked child, have text go through file descriptors.
+
+        It has neither our threads nor a right to our sockets."""
         for stream in (self.stdout, self.stderr):
             file = open(stream.fd, "w", buffering=1, encoding="utf8", errors="backslashreplace", closefd=False)
             stream.write = file.write
@@ -106,8 +108,10 @@ class Parented:
     set_thread_parent = set_parent
 
 class Hooked(Parented):
-    "Publishes through hooks that a thread may register: each takes the message and returns it, changed or not, or None to drop it."
-    per_thread = cached_property(lambda self: threading.local())  # has an attribute `hooks`, a list, in a thread that has registered one
+    """Publishes through hooks that a thread may register.
+
+    Each takes the message and returns it, changed or not, or None to drop it."""
+    per_thread = cached_property(lambda self: threading.local())  # has `hooks`, a list, in a thread that has registered one
 
     def hooks(self): return vars(self.per_thread).setdefault("hooks", [])
     def register_hook(self, hook): self.hooks().append(hook)
@@ -125,14 +129,15 @@ class Hooked(Parented):
 
     def hooked(self, type, content):
         "The message as the hooks of this thread leave it, or None."
-        msg = dict(header=dict(msg_type=type), msg_type=type, parent_header=self.parent_header, metadata={}, content=content)
+        header = dict(msg_type=type)
+        msg = dict(header=header, msg_type=type, parent_header=self.parent_header, metadata={}, content=content)
         for hook in self.hooks():
             msg = hook(msg)
             if msg is None: return None
         return msg
 
 class OutStream(Hooked, io.TextIOBase):
-    "The class of sys.stdout and sys.stderr: what is written becomes stream messages of the request that the writer runs for."
+    "The class of sys.stdout and sys.stderr: text becomes stream messages of the request that its writer runs for."
     encoding = "UTF-8"
     errors = "backslashreplace"
     newlines = None
@@ -141,7 +146,7 @@ class OutStream(Hooked, io.TextIOBase):
         self.out = out
         self.name = name
         self.fd = dict(stdout=1, stderr=2)[name]  # where C code and children write
-        self.kept_fd = None  # one of our own, which leads where `fd` led at the start: it outlives a cell that closes `fd`
+        self.kept_fd = None  # leads where `fd` led at the start: the pipe outlives a cell that closes `fd`
         self.lent_fd = -1    # what `fileno` hands out, which a cell may close
         self.buffer = Bytes(self)
 
@@ -166,14 +171,16 @@ class OutStream(Hooked, io.TextIOBase):
     def detach(self):   return self.buffer  # scripts wrap what they get
 
     def reconfigure(self, *, encoding=None, errors=None, newline=None, line_buffering=None, write_through=None):
-        "As TextIOWrapper's; text is sent as it is, so the encoding matters only for bytes that are written to `buffer`."
+        "As TextIOWrapper's; text is sent as it is, so the encoding matters for bytes that are written to `buffer` alone."
         if encoding is not None:
             self.buffer.decode = decoder(encoding)
             self.encoding = encoding
         if errors is not None: self.errors = errors
 
     def fileno(self):
-        "A file descriptor that is not 1 or 2: wurlitzer and its like read those and write here, which must not come back to them."
+        """A file descriptor that is not 1 or 2.
+
+        Wurlitzer and its like read those and write here, which must not come back to them."""
         if not same_file(self.lent_fd, self.kept_fd): self.lent_fd = os.dup(self.kept_fd)
         return self.lent_fd
 
@@ -213,7 +220,9 @@ class DisplayHook(Hooked, displayhook.DisplayHook):
         return cell.count if cell else super().prompt_count  # a comm message has none
 
     def quiet(self):
-        "True if the cell ends in `;` as Python sees it: in what magics have become, not in the text of an SQL statement."
+        """True if the cell ends in `;` as Python sees it.
+
+        That is: in what magics have become, not in the text of an SQL statement."""
         cell = self.shell.cell
         code = cell.transformed if cell else ""
         return ";" in code and self.semicolon_at_end_of_expression(code)

@@ -13,7 +13,7 @@ cause_of = reader("__cause__")
 context_of = reader("__context__")
 
 def trim_all(error, traceback):
-    "`traceback`, which is of `error`, without our frames; whatever a traceback of `error` shows as well loses them, too."
+    "`traceback`, which is of `error`, without our frames; what a traceback of `error` shows as well loses them, too."
     for other in related(error):
         if other is not error: trim(other, traceback_of(other))
     return trim(error, traceback)
@@ -39,7 +39,7 @@ def links(traceback):
     return found
 
 def users_part(chain, ends):
-    "The traceback objects of `chain` that are not ours, up to the last that is in none of the modules `ends`, which are prefixes of names."
+    "The traceback objects of `chain` that are not ours, up to the last in none of the modules that begin with `ends`."
     kept = [link for link in chain if not module(link).startswith(ours)]
     while kept and module(kept[-1]).startswith(ends): kept.pop()
     return kept

@@ -11,7 +11,7 @@ sys.path.insert(0, str(root/"tools"))
 import arrows
 
 # from below: a room imports only what stands before it, or on its own floor; `environments` and `pods` stand beside, and import nothing of these but the version
-floors = ["__init__", "wire parent cell contents tracebacks system", "interrupts subshell capture output channels debugger compat features", "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
+floors = ["__init__", "wire parent cell contents tracebacks system", "interrupts subshell capture output history channels debugger compat features", "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
 beside = {"environments", "pods"}
 
 rooms = {name.strip(): (set(ours.split()), set(libraries.split()))
@@ -112,7 +112,7 @@ def test_nobody_sleeps():
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
-    assert where(calls("call_later")) <= {"bridge.Bridge.save_soon", "subshells.Subshells.later", "features.gui.Turns.next"}
+    assert where(calls("call_later")) <= {"history.HistoryWriter.save_soon", "subshells.Subshells.later", "features.gui.Turns.next"}
 
 def catches(name):
     def test(o):
@@ -137,7 +137,7 @@ def test_exceptions_are_caught_by_name():
         "tracebacks.or_python_format.structured_traceback",  # an error is shown, whatever keeps IPython from formatting it
         "features.pools.bring",  # what a worker cannot load is told where its result is waited for
         "features.snapshot_file.Writer.as_pickle", "features.snapshot_file.Reader.bring",  # a name whose pickle runs into an error is told, the others go on
-        "bridge.Bridge.run",  # the user's input transformers
+        "bridge.transform",  # the user's input transformers
         *caught_in_pods}
 
 def test_base_exceptions_are_caught_around_user_code_only():
