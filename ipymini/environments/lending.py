@@ -31,16 +31,16 @@ def prepare(python, say, try_out=None):
     lent = dict(packages=packages, folders=folders, bytecode=bytecode_folder(python, folders))
     missing = [dist for dist in packages if not fits(dist, python)]
     if not missing and not try_out(python, lent): return lent
-    complete(lent, missing, python, fetched, say)
+    complete(lent, missing, python, fetched, say, is_here=try_out is try_out_here)
     error = try_out(python, lent)
     if error: raise NoEnvironment(f"A kernel does not run in {python.prefix}: {error}")
     return lent
 
-def complete(lent, missing, python, folder, say):
+def complete(lent, missing, python, folder, say, is_here):
     "Fetch into `folder` what of ours does not run in `python`: `missing`, and pyzmq, which is compiled. Raises NoEnvironment."
     wanted = sorted({*missing, "pyzmq"})
     say(f"Fetching {', '.join(wanted)} for Python {python.version}")
-    fetch(wanted, python, folder)
+    fetch(wanted, python, folder, is_here)
     lent["folders"] = list(dict.fromkeys([str(folder), *lent["folders"]]))
     for dist in missing: lent["packages"][dist]["names"] = names_in(dist, folder)
 
@@ -175,12 +175,14 @@ def bytecode_folder(python, folders):
 
 # -- for another Python than ours
 
-def fetch(dists, python, folder):
-    "Put `dists` for `python` into `folder`, whatever of them is installed here in the same version. Raises NoEnvironment."
-    try: tool = [find_uv(), "pip", "install", "--quiet", "--python", python.executable]
-    except NoEnvironment:
-        version = f"{python.number[0]}.{python.number[1]}"
-        tool = [sys.executable, "-m", "pip", "install", "--quiet", "--python-version", version, "--only-binary=:all:", "--upgrade"]
+def fetch(dists, python, folder, is_here=True):
+    """Put `dists` for `python` into `folder`, whatever of them is installed here in the same version.
+
+    `is_here`: False for the Python of a container, which uv cannot ask. Raises NoEnvironment."""
+    by_version = ["--python-version", f"{python.number[0]}.{python.number[1]}", "--only-binary=:all:"]
+    asked = [python.executable] if is_here else [sys.executable, *by_version]
+    try: tool = [find_uv(), "pip", "install", "--quiet", "--python", *asked]
+    except NoEnvironment: tool = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", *by_version]
     exact = [f"{dist}=={distribution(dist).version}" if fits(dist, python) else dist for dist in dists]
     call = [*tool, "--no-deps", "--target", str(folder), *exact]
     out = subprocess.run(call, capture_output=True, text=True, stdin=subprocess.DEVNULL)

@@ -16,6 +16,7 @@ default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
 {runtime}
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+tmp_dir = "{folder}/tmp"  # else `system reset` takes away what another podman of this machine needs
 [network]
 network_config_dir = "{folder}/networks"
 """

@@ -1,7 +1,7 @@
 "docker's command line as the engine, against podman's socket: the same commands, the same kernel."
 
 import os, shutil, subprocess
-from boxes import base, containers, engine
+from boxes import base, containers
 from helpers import until
 import pytest
 

@@ -1,7 +1,7 @@
 "A kernel in a container of podman, started by its kernelspec as a Jupyter server does."
 
 import os, subprocess, sys
-from boxes import containers, engine
+from boxes import base, containers, engine
 from helpers import until
 from pathlib import Path
 import pytest
@@ -161,3 +161,24 @@ def test_a_program_that_knows_no_provisioners_runs_a_kernel_that_says_so(lab, ow
     argv = json.loads((lab.kernels/"lab/kernel.json").read_text())["argv"]
     kc = own(args=argv[argv.index("ipymini")+1:argv.index("-f")])
     assert "runs in a container, which this program cannot start" in kc.run("1").error["evalue"]
+
+def test_a_python_of_another_version_is_lent_what_fits_it(lab, kernel, tmp_path):
+    "pyzmq for it is fetched from the index. The image is the tests' own with an interpreter that lies on this machine."
+    found = [path for path in Path.home().glob(".pyenv/versions/3.1[2-9]*") if path.name.split(".")[1] != str(sys.version_info[1])]
+    if not found: pytest.skip("NOT TESTED: there is no other Python in ~/.pyenv/versions")
+    number = ".".join(found[0].name.split(".")[:2])
+    engine("build", "--tag=localhost/tests/other", f"--volume={found[0]}:/other:ro", "--file", dockerfile(tmp_path, number), tmp_path)
+    lab.ipymini("env", "create", "other", "--from", "localhost/tests/other")
+    k = kernel(name="other")
+    assert k.value("import sys, zmq; sys.version_info[:2]") == str(tuple(map(int, number.split("."))))
+    k.stop()
+    lab.ipymini("env", "remove", "other")
+
+def dockerfile(folder, number):
+    "A Dockerfile whose python3 is the one of /other, copied."
+    copies = [f"cp /other/bin/python{number} bin/", f"cp -r /other/lib/python{number} lib/", "cp -P /other/lib/libpython3* lib/",
+        f"ln -s /opt/other/bin/python{number} /usr/local/bin/python3"]
+    folders = "mkdir -p /opt/other/bin /opt/other/lib /usr/local/bin && cd /opt/other"
+    lines = [f"FROM {base}", "ENV LD_LIBRARY_PATH=/opt/other/lib", f"RUN {' && '.join([folders, *copies])}"]
+    (folder/"Dockerfile").write_text("\n".join(lines))
+    return folder/"Dockerfile"
