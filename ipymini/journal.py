@@ -1,0 +1,153 @@
+"""The journal: what was published for cells, kept for those who were not looking. Written by iopub's thread, read by `%replay` and `replay_request`.
+
+It is a file beside the connection file, hidden, for the owner's eyes only, made anew exclusively; a second one takes its place when it has half of the bytes
+that the journal may have, and then the older one goes. Where no file can be made a smaller part is kept in memory. A kernel that ends by itself removes its
+journal; that of a kernel that died is kept open by the next one, for `%replay --last-kernel`. Read `Journal.record`, then `Journal.records`."""
+import os, stat, struct, threading
+from collections import deque
+from json import loads
+from queue import SimpleQueue
+
+sizes = struct.Struct("<4I")  # bytes of header, parent_header, metadata and content, which follow
+in_memory = 2**22             # bytes kept where there is no file
+kept = b"execute_input", b"execute_result", b"error"  # last words of topics; beside these streams and displays, whose topics begin so
+
+class Journal:
+    "Published messages, the newest `limit` bytes of them at most."
+    def __init__(self, path, limit, delimiter, log):
+        self.path = path
+        self.limit = limit
+        self.delimiter = delimiter
+        self.log = log
+        self.lock = threading.Lock()  # a reader takes the files while the writer may replace one
+        self.files = deque()          # [file descriptor, bytes], the older one first
+        self.memory = deque()         # records, once a file could not be made
+        self.in_memory = 0            # bytes in `memory`
+        self.dropped = 0              # bytes that had to go
+        self.topics = {}              # whether messages of a topic are kept
+        self.followers = []           # `Follower`s, who get each record as well
+        self.last = self.take_over()  # the files of a kernel that died here
+
+    def record(self, frames):
+        "Keep the message `frames`, if it is output of a cell. On iopub's thread"
+        topic = frames[0]
+        if topic not in self.topics: self.topics[topic] = topic.startswith((b"stream.", b"display_data")) or topic.rpartition(b".")[2] in kept
+        if not self.topics[topic]: return
+        at = frames.index(self.delimiter) + 2
+        parts = frames[at:at+4]
+        data = b"".join((sizes.pack(*map(len, parts)), *parts))
+        if len(data) > self.limit//2: self.dropped += len(data)
+        elif not self.write(data): self.remember(data)
+        for follower in self.followers: follower.put(data)
+
+    def write(self, data):
+        "Append `data` to the newest file; False where that cannot be."
+        if self.memory: return False
+        try:
+            if not self.files or self.files[-1][1] + len(data) > self.limit//2: self.begin_file()
+            fd,size = self.files[-1]
+            done = os.pwrite(fd, data, size)
+            if done < len(data): raise OSError(28, os.strerror(28))
+        except OSError as e:
+            self.log(f"the journal goes on in memory, {self.path}: {e.strerror}")
+            return False
+        self.files[-1][1] += len(data)
+        return True
+
+    def begin_file(self):
+        "Make a new file, and drop the oldest if there are two."
+        with self.lock:
+            if self.files: os.replace(self.path, self.older)
+            if len(self.files) == 2:
+                fd,size = self.files.popleft()
+                self.dropped += size
+                os.close(fd)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+            self.files.append([os.open(self.path, flags, 0o600), 0])
+
+    def remember(self, data):
+        with self.lock:
+            self.memory.append(data)
+            self.in_memory += len(data)
+            while self.in_memory > in_memory:
+                gone = len(self.memory.popleft())
+                self.in_memory -= gone
+                self.dropped += gone
+
+    def records(self, last=False):
+        """Yield what is kept, in order, as (header, parent_header, metadata, content); with `last` that of the kernel which died.
+
+        In another thread than iopub's it is what has been recorded until now."""
+        with self.lock:
+            files = [(os.dup(fd), size) for fd,size in (self.last if last else self.files)]
+            memory = [] if last else list(self.memory)
+        try:
+            for fd,size in files: yield from read_file(fd, size)
+        finally:
+            for fd,_ in files: os.close(fd)
+        for data in memory: yield parse(data)
+
+    def cell_ended(self):
+        "Have those who follow look whether the cell that they follow has ended. On any thread"
+        for follower in self.followers: follower.put(None)
+
+    @property
+    def older(self): return f"{self.path}.older"
+
+    def take_over(self):
+        "Open and unlink what a kernel that died has left here: regular files of this user's, with no other name; (file descriptor, bytes) of each."
+        found = []
+        for path in (self.older, self.path):
+            try: fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+            except OSError: fd = None  # not there, or a link
+            try: os.unlink(path)
+            except OSError: pass  # not there; what cannot be removed keeps us from making a file, which is told then
+            if fd is None: continue
+            info = os.fstat(fd)
+            mine = stat.S_ISREG(info.st_mode) and info.st_nlink == 0 and (not hasattr(os, "getuid") or info.st_uid == os.getuid())
+            if mine: found.append((fd, info.st_size))
+            else: os.close(fd)
+        return found
+
+    def remove(self):
+        "Leave nothing behind."
+        with self.lock: files,self.files = self.files,deque()
+        for path in (self.path, self.older)[:len(files)]:
+            try: os.unlink(path)
+            except FileNotFoundError: pass
+
+class Follower:
+    "Gets what is recorded from now on, while it is entered; iterating waits for it, and gives None when some cell has ended."
+    def __init__(self, journal):
+        self.journal = journal
+        self.queue = SimpleQueue()
+        self.put = self.queue.put
+
+    def __enter__(self):
+        self.journal.followers.append(self)
+        return self
+
+    def __exit__(self, *error): self.journal.followers.remove(self)
+
+    def __iter__(self):
+        while True:
+            data = self.queue.get()
+            yield parse(data) if data else None
+
+def read_file(fd, size):
+    "Yield the records in the first `size` bytes of a file; one that was cut off by the end of its kernel is left out."
+    at = 0
+    while at < size:
+        lengths = sizes.unpack(os.pread(fd, sizes.size, at).ljust(sizes.size, b"\0"))
+        end = at + sizes.size + sum(lengths)
+        if end > size or not lengths[0]: return
+        yield parse(os.pread(fd, end-at, at))
+        at = end
+
+def parse(data):
+    "The four dicts of the record `data`."
+    at,parts = sizes.size,[]
+    for length in sizes.unpack_from(data):
+        parts.append(loads(data[at:at+length]))
+        at += length
+    return tuple(parts)
