@@ -38,11 +38,18 @@ class Kernel:
 
     def on_shell(self, msg):
         "Take what came on the shell channel to its subshell. On the shell thread"
+        self.hear(msg)
         if not self.subshells.route(msg): run_now(self.serve(self.sockets.shell, None, msg))
 
     def on_control(self, msg):
         "Serve what came on the control channel at once. On the control thread"
+        self.hear(msg)
         run_now(self.serve(self.sockets.control, None, msg))
+
+    def hear(self, msg):
+        "Note in the journal that the session of `msg` is there."
+        journal = self.iopub.journal
+        if journal: journal.hear(msg["header"].get("session"), iso())
 
     # -- serve
 
@@ -96,6 +103,7 @@ class Kernel:
             with self.status_lock:
                 msg.ended = True
                 self.publish("status", dict(execution_state="idle"))
+            if self.iopub.journal: self.iopub.journal.cell_ended()
             parent.reset(token)
 
     def still_busy(self, subshell):
@@ -263,10 +271,15 @@ def delete_subshell(kernel, subshell, msg):
 
 def list_subshell(kernel, subshell, msg): return dict(status="ok", subshell_id=kernel.subshells.ids)
 
+def replay(kernel, subshell, msg):
+    "Messages that were published before, from the journal: see docs/replay.md."
+    from .features.replay import find
+    return dict(status="ok", messages=find(kernel.iopub.journal, msg["content"]))
+
 shared = dict(kernel_info_request=tell_kernel_info, complete_request=complete, inspect_request=inspect, is_complete_request=is_complete,
     history_request=history, comm_info_request=comm_info, connect_request=connect, interrupt_request=interrupt, shutdown_request=shutdown)
 shell_handlers = dict(shared, execute_request=execute, comm_open=comm, comm_msg=comm, comm_close=comm)
 control_handlers = dict(shared, execute_request=refuse_to_execute, usage_request=tell_usage, debug_request=debug, list_subshell_request=list_subshell,
-    create_subshell_request=create_subshell, delete_subshell_request=delete_subshell)
+    create_subshell_request=create_subshell, delete_subshell_request=delete_subshell, replay_request=replay)
 needs_bridge = {"debug_request", *quick} - {"kernel_info_request"}
 topics = dict(display_data=b"display_data", update_display_data=b"display_data", clear_output=b"display_data", debug_event=b"debug_event")

@@ -4,13 +4,14 @@ Read `Lifecycle.run` for the beginning, `end` and `stop` for the end, `finish` f
 import atexit, gc, os, signal, sys, threading
 
 from .channels.connection import Connection
+from .channels.journal import Journal
 from .channels.sockets import Sockets
 from .kernel import Kernel, run_now
 from .parent import parent
 from .signals import Signals, grace
 from .system import crash, processes
 from .system.log import log
-from .wire import BadConnection, Msg, Wire
+from .wire import BadConnection, Msg, Wire, delim
 
 switch = .0005  # seconds until a busy thread gives way, see docs/decisions.md: our threads need the GIL some ten times a message
 patience = 1.5  # seconds that the end may take, whatever hangs
@@ -52,6 +53,7 @@ class Lifecycle:
         self.sockets.bind(connection)
         self.ending = Ending(lambda: self.sockets.control.fence(self.stop))
         self.kernel = Kernel(connection, self.sockets, self.ending)
+        self.sockets.iopub.journal = make_journal(connection.path)
         self.kernel.crash_report = crash.CrashReport(connection.path)
         self.kernel.signals = self.signals = Signals(self.kernel, self)
 
@@ -176,12 +178,21 @@ class Lifecycle:
         self.sockets.close()
         self.kernel.crash_report.remove()
         processes.remove(*self.kernel.connection.files)
+        if self.sockets.iopub.journal: self.sockets.iopub.journal.remove()
         os._exit(self.ending.status)
 
     def on_death(self, channel, error):
         "A kernel that lost a channel only looks alive. On the thread of `channel`"
         log(f"the {channel.name} channel died: {error!r}")
         os._exit(1)
+
+def make_journal(path):
+    "The journal beside the connection file `path`; None if IPYMINI_JOURNAL_MB, its size, is 0."
+    size = os.environ.get("IPYMINI_JOURNAL_MB", "")
+    megabytes = int(size) if size.isdigit() else 64
+    folder,name = os.path.split(path)
+    hidden = os.path.join(folder, f".{name}.journal")  # jupyter_client finds connection files by part of a name
+    return Journal(hidden, megabytes*10**6, delim, log) if megabytes else None
 
 def main(file, options):
     "Run a kernel on the connection file `file`, made if it is missing; ends the process."

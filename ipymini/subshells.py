@@ -109,6 +109,12 @@ class Subshells:
         return [id for id in list(self.by_id) if id]
 
     @property
+    def running(self):
+        "The ids of the messages that are being handled."
+        present = *list(self.by_id.values()),*self.deleted
+        return {msg["msg_id"] for msg in (subshell.msg for subshell in present) if msg and not msg.ended}
+
+    @property
     def others(self):
         "All subshells with user code but the main one, the deleted ones that still run a cell among them."
         return [subshell for subshell in (*list(self.by_id.values()), *self.deleted) if subshell is not self.main]

@@ -2,7 +2,7 @@
 import json, os, stat
 import pytest
 from ipymini.features import replay
-from ipymini.journal import Follower, Journal
+from ipymini.channels.journal import Follower, Journal
 
 delimiter = b"<IDS|MSG>"
 log = []
@@ -66,7 +66,7 @@ def test_where_no_file_can_be_made_memory_serves(tmp_path):
     assert texts(journal) == ["0", "1", "2"] and "in memory" in log[-1]
 
 def test_memory_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr("ipymini.journal.in_memory", 1000)
+    monkeypatch.setattr("ipymini.channels.journal.in_memory", 1000)
     journal = made(tmp_path/"gone"/"j")
     for i in range(100): journal.record(said(str(i)))
     assert journal.in_memory <= 1000 and texts(journal)[-1] == "99"

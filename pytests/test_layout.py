@@ -157,7 +157,7 @@ def test_only_the_fields_of_small_classes_are_typed_on_the_left():
         "environments.named.Environment"}
 
 def test_print_is_for_the_command_line_and_for_magics():
-    skip = "__main__", "environments.install", "environments.launch", "features.magics", "features.environment", "features.snapshot", "features.terminal", "pods.magics", "pods.pool"
+    skip = "__main__", "environments.install", "environments.launch", "features.magics", "features.environment", "features.replay", "features.snapshot", "features.terminal", "pods.magics", "pods.pool"
     skip += tuple(f"environments.{o}" for o in ("commands", "engine", "images", "session", "virtual"))
     assert where(calls("print"), skip=skip) <= {"output.print_message", "pods.client.say"}
 

@@ -57,6 +57,7 @@ class IOPub(Channel):
 
     def __init__(self, *args):
         super().__init__(*args)
+        self.journal = None     # keeps what is published
         self.size = 0           # bytes queued
         self.urgent = 0         # messages and fences among them, for which the text before them does not wait
         self.lock = RLock()     # protects these two; reentrant: a finaliser or signal handler may print, too
@@ -235,6 +236,7 @@ class IOPub(Channel):
     def transmit(self, frames):
         if not self.transmitted(frames): self.wait_for_readers(frames)
         self.grow(-size(frames))
+        if self.journal: self.journal.record(frames)
 
     def transmitted(self, frames):
         "True once `frames` are sent, False if a reader's queue has been full for a `glance`"

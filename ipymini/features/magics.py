@@ -68,6 +68,20 @@ class KernelMagics(Magics):
         print("\x1b[H\x1b[2J", end="")
 
     @line_magic
+    def replay(self, arg):
+        """Show outputs of cells again that nobody watched, because the page was closed or reloaded while they ran.
+
+        %replay               cells of others that went on after these had gone
+        %replay 7             the cell In [7]
+        %replay -3            the last three cells with output
+        %replay --all         all that is kept
+        %replay --list        which cells are kept
+        %replay --last-kernel what the kernel before this one published, if it died"""
+        from . import replay
+        try: replay.replay(self.shell, arg.strip())
+        except replay.BadArgument as e: raise UsageError(str(e)) from None
+
+    @line_magic
     def snapshot(self, arg):
         """Write the session's names to a file, to be brought back by %restore: %snapshot [NAME or FILE], %snapshot --list.
 

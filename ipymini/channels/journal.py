@@ -10,6 +10,7 @@ from queue import SimpleQueue
 
 sizes = struct.Struct("<4I")  # bytes of header, parent_header, metadata and content, which follow
 in_memory = 2**22             # bytes kept where there is no file
+sessions = 1000               # of which it is known when they made a request
 kept = b"execute_input", b"execute_result", b"error"  # last words of topics; beside these streams and displays, whose topics begin so
 
 class Journal:
@@ -24,6 +25,7 @@ class Journal:
         self.memory = deque()         # records, once a file could not be made
         self.in_memory = 0            # bytes in `memory`
         self.dropped = 0              # bytes that had to go
+        self.heard = {}               # when each session made its last request, by its id; the one heard of last is the last
         self.topics = {}              # whether messages of a topic are kept
         self.followers = []           # `Follower`s, who get each record as well
         self.last = self.take_over()  # the files of a kernel that died here
@@ -87,6 +89,12 @@ class Journal:
             for fd,_ in files: os.close(fd)
         for data in memory: yield parse(data)
 
+    def hear(self, session, when):
+        "Note that `session` makes a request, at the time `when`, as headers have it. On the shell or the control thread"
+        self.heard.pop(session, None)
+        self.heard[session] = when
+        if len(self.heard) > sessions: self.heard.pop(next(iter(self.heard)), None)
+
     def cell_ended(self):
         "Have those who follow look whether the cell that they follow has ended. On any thread"
         for follower in self.followers: follower.put(None)
@@ -131,6 +139,12 @@ class Follower:
 
     def __iter__(self):
         while True:
+            data = self.queue.get()
+            yield parse(data) if data else None
+
+    def rest(self):
+        "What has come and was not iterated over."
+        while not self.queue.empty():
             data = self.queue.get()
             yield parse(data) if data else None
 
