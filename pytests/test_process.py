@@ -381,11 +381,11 @@ def hist(tmp_path_factory):
     "A kernel with cells in its history, behind one that had others"
     env = dict(IPYTHONDIR=str(tmp_path_factory.mktemp("hist")))
     old = start(env=env)
-    for c in ("old_1 = 1", "'old 2'"): old.run(c)
+    for c in ("old_1 = 1", "'old 2'"): old.run(c, allow_stdin=True)
     shut(old)
     old.stop()
     kc = start(env=env)
-    for c in ("a = 1", "a + 1", "print('x')", "a = 1", "1/0"): kc.run(c)
+    for c in ("a = 1", "a + 1", "print('x')", "a = 1", "1/0"): kc.run(c, allow_stdin=True)
     kc.run("'hidden'", store_history=False)
     kc.run("'silent'", silent=True)
     yield kc

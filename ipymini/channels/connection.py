@@ -1,5 +1,5 @@
 "The connection file, and telling our ports to whoever started us. Source: JEP 106, JEP 66."
-import json, os, socket, zmq
+import json, os, zmq
 
 from ..wire import BadConnection, delim, encode
 
@@ -42,7 +42,7 @@ def register(ctx, wire, cfg):
 
 def listens(path):
     "True if a process listens on the unix socket at `path`"
-    from socket import AF_UNIX
+    from socket import AF_UNIX, socket
     with socket(AF_UNIX) as s: return s.connect_ex(path) == 0
 
 ports = [f"{c}_port" for c in ("shell", "iopub", "stdin", "control", "hb")]
