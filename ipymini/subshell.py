@@ -17,7 +17,7 @@ What an interrupt does depends on where the subshell's thread is, which its fram
 | awaiting | the cell's task waits | wakes the task and is thrown at the await |
 | in a callback of the user's | below the loop's `Handle._run` | is raised there, if no cell awaits, or one has been hit already |
 | in our code, called by user code | below `drive`, in `ipymini.*` | comes again a millisecond later |
-| in delicate code | below `drive`, in one of `delicate`, or entering a `with` | comes again a millisecond later, `patience` times at most |
+| in delicate code | below `drive`, in one of `delicate`, entering a `with`, or where IPython swallows it | comes again a millisecond later, `patience` times at most |
 | in `drive` itself | its own frame | comes again a millisecond later |
 
 A signal that comes just before a call that blocks would be handled when that returns: the control thread breaks into the call a little later."""
@@ -222,7 +222,7 @@ class Subshell:
     def delicate(self, frame):
         "True if `frame` is in code, called by the user's, that an interrupt could break or that could swallow it"
         if not self.in_user_code(frame): return False
-        return frame.f_code is drive_code or frame.f_globals.get("__name__", "").startswith(delicate) or enters(frame)
+        return frame.f_code is drive_code or frame.f_globals.get("__name__", "").startswith(delicate) or enters(frame) or swallows(frame)
 
     def in_user_code(self, frame):
         hit = self.doomed is not None and self.doomed is self.msg  # a callback holds up the cell that is to go on
@@ -302,6 +302,13 @@ def enters(frame):
     There a lock may be taken, and its block not begun: nobody would give it back. From Python 3.14 on that is so behind every `__enter__`."""
     if frame.f_code.co_name in ("__enter__", "__exit__"): return True
     return any(at_enter(f) for f in (frame, frame.f_back) if f)
+
+def swallows(frame):
+    "True if `frame` is called, however far up, by a function of IPython that takes a KeyboardInterrupt for itself: who shows a traceback, or calls hooks"
+    while frame and frame.f_code is not drive_code:
+        if frame.f_code.co_name in ("showtraceback", "trigger") and frame.f_globals.get("__name__", "").startswith("IPython.core."): return True
+        frame = frame.f_back
+    return False
 
 def at_enter(frame):
     "True if the instruction that `frame` is at calls the `__enter__` of a `with`"

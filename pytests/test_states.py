@@ -57,3 +57,13 @@ def test_an_interrupt_request_reaches_process_1_of_a_container():
     code = "from ipymini.system import processes as system\nimport os, signal\nos.setsid()\ntry: system.interrupt(); signal.pause()\nexcept KeyboardInterrupt: print(os.getpid(), 'interrupted')"
     r = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", code], capture_output=True, text=True, timeout=20, cwd=root)
     assert r.stdout == "1 interrupted\n", r.stderr
+
+@hows
+def test_an_interrupt_while_a_traceback_is_made_waits_and_the_traceback_is_shown(kc, how):
+    "IPython would print `KeyboardInterrupt` in its place, and the queue would go on"
+    code = "import time\nclass Slow(Exception):\n    def _render_traceback_(self):\n        print('on')\n        time.sleep(.1)\n        return ['whole']\nraise Slow()"
+    id = begun(kc, code)
+    kc.interrupt(how)
+    r = kc.wait(id)
+    assert [(e["ename"], e["traceback"]) for e in r.of("error")] == [("Slow", ["whole"])]
+    assert kc.run("1").result == "1"
