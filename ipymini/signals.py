@@ -48,11 +48,15 @@ class Signals:
     # -- on the main thread, wherever user code or we happen to be
 
     def on_signal(self, num, frame):
+        "Handle signal `num`, which hit the code of `frame`."
         if num == show: return  # the control thread shows them
         if num == repeat and not self.is_put_off: return  # it was to end a call that blocks, no more
         self.is_put_off = False
-        if num in (signal.SIGINT, repeat): self.interrupt_main(frame)
-        else: self.on_end(num)
+        if num not in (signal.SIGINT, repeat): return self.on_end(num)
+        try: self.interrupt_main(frame)
+        except KeyboardInterrupt as e:
+            e.__traceback__ = None  # the user's traceback ends where the interrupt hit, not here
+            raise
 
     def interrupt_main(self, frame):
         "Interrupt what the main thread does at `frame`, now or, where that could do harm, a little later."
@@ -63,10 +67,7 @@ class Signals:
         if self.lifecycle.ending.is_stopping: main.put_off = sys.maxsize
         if processes.forking() or main.must_wait(frame): return subshells.later(.001, self.try_again)
         self.land()
-        try: main.interrupt(frame)
-        except KeyboardInterrupt as e:
-            e.__traceback__ = None  # the user's traceback ends where the interrupt hit, not here
-            raise
+        main.interrupt(frame)
 
     def land(self):
         "Let an interrupt_request be answered."
