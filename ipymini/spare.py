@@ -1,16 +1,17 @@
-"""A spare: a process that has imported what a kernel needs and waits on its stdin to become one, so that a restart is quick.
+"""A spare: a process that has imported what a kernel needs and waits on its stdin to become one. So a restart is quick.
 
-`wait` is the whole life of a spare. What it is told comes from `environments.provisioner`: a line of JSON with the environment
-variables, the folder and the kernel's command line. `check` has the same modules compiled for a Python that is new to us."""
+`wait` is the whole life of a spare. What it is told comes from `environments.provisioner`: a line of JSON with the
+environment variables, the folder and the kernel's command line. `check` has the same modules compiled for a Python that
+is new to us."""
 
 import gc, json, os, pkgutil, sys
 from importlib import import_module
 
 import ipymini
 
-apart = "ipymini.__main__", "ipymini.environments", "ipymini.pods"  # not the kernel's
-at_first = "sqlite3", "stack_data"  # what IPython imports with the shell, and with the first traceback
-later = "comm", "debugpy.server.api", "fastcore.basics", "jedi", "prompt_toolkit"
+apart = "ipymini.__main__","ipymini.environments","ipymini.pods"  # not the kernel's
+at_first = "sqlite3","stack_data"  # what IPython imports with the shell, and with the first traceback
+later = "comm","debugpy.server.api","fastcore.basics","jedi","prompt_toolkit"
 
 def wait():
     "Import, then wait to be told what to become: the command line of a kernel. Ends the process when the server has gone."
@@ -63,8 +64,10 @@ def read_line():
 def rename(command):
     "Have `ps` show `command`, as far as the room of our own command line goes; Linux alone lets us."
     if not os.path.exists("/proc/self/mem"): return
-    with open("/proc/self/stat") as file: begin,end = map(int, file.read().rpartition(")")[2].split()[45:47])
+    with open("/proc/self/stat") as file: fields = file.read().rpartition(")")[2].split()
+    begin,end = map(int, fields[45:47])
+    room = end-begin
     text = b"".join(os.fsencode(word) + b"\0" for word in command)
     memory = os.open("/proc/self/mem", os.O_WRONLY)
-    try: os.pwrite(memory, text[:end-begin].ljust(end-begin, b"\0"), begin)
+    try: os.pwrite(memory, text[:room].ljust(room, b"\0"), begin)
     finally: os.close(memory)

@@ -1,1 +1,1 @@
-"What cells gain over Python and IPython: commands on a terminal, pip in the kernel's environment, pools of functions that cells define, snapshots."
+"What cells gain: commands on a terminal, pip in the kernel's environment, pools of functions that cells define, snapshots."

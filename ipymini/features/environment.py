@@ -1,4 +1,4 @@
-"""The environment that the kernel runs in, for all that cells start: `!python`, `!pip`, `%pip`, `%uv` mean the kernel's, not the server's.
+"""The environment that the kernel runs in, for all that cells start: `!python`, `%pip`, `%uv` mean the kernel's.
 
 `enter` runs before the shell is made; the magics take the place of IPython's."""
 
@@ -26,8 +26,9 @@ def enter_conda():
     "Set what `conda activate` sets, but for what scripts in etc/conda/activate.d would do."
     os.environ.update(CONDA_PREFIX=sys.prefix, CONDA_DEFAULT_ENV=os.path.basename(sys.prefix))
     try:
-        with open(os.path.join(sys.prefix, "conda-meta", "state")) as file: variables = json.load(file).get("env_vars", {})
+        with open(os.path.join(sys.prefix, "conda-meta", "state")) as file: state = json.load(file)
     except FileNotFoundError: return
+    variables = state.get("env_vars", {})
     for name,value in variables.items():
         if value == unset: os.environ.pop(name, None)
         else: os.environ[name] = value
@@ -37,7 +38,7 @@ def plot_inline(matplotlib):
     matplotlib.rcParams["backend"] = inline
 
 def offer_inline(registry):
-    "Tell matplotlib, from 3.9 on, of the backend `inline`, of which a matplotlib_inline that is lent has no entry point."
+    "Tell matplotlib, from 3.9 on, of the backend `inline`: a matplotlib_inline that is lent has no entry point."
     registry.backend_registry._validate_and_store_entry_points([("inline", "matplotlib_inline.backend_inline")])
 
 @magics_class

@@ -1,8 +1,9 @@
 """Functions and classes of cells in processes that `multiprocessing` starts, whatever its start method.
 
-A forked process has them already; one that is spawned, or forked from a server, has not: there they go by value, made by the package cloudpickle. This file
-is loaded on both sides, in the child under the name `name` and without the rest of the kernel, so it imports only the standard library. Read `patch`,
-then `reduce`: what happens to each function and class that is sent, and `bring`, the other side. Source: `multiprocessing.spawn`, cloudpickle."""
+A forked process has them already; one that is spawned, or forked from a server, has not: there they go by value, made by
+the package cloudpickle. This file is loaded on both sides, in the child under the name `name` and without the rest of the
+kernel, so it imports only the standard library. Read `patch`, then `reduce`: what happens to each function and class that
+is sent, and `bring`, the other side. Source: `multiprocessing.spawn`, cloudpickle."""
 import io, pickle, sys
 from multiprocessing import process
 from types import FunctionType
@@ -25,10 +26,13 @@ def patch_spawn(spawn):
     spawn.get_preparation_data = with_this_file
 
 def reduce(obj):
-    "How `obj` is pickled: functions and classes of cells by value or by name, all else as ever. Raises: PicklingError where cloudpickle is missing."
+    """How `obj` is pickled: functions and classes of cells by value or by name, all else as ever.
+
+    Raises: PicklingError where cloudpickle is missing."""
     if not isinstance(obj, (FunctionType, type)) or obj.__module__ != "__main__": return NotImplemented
     if is_by_value(): return bring,(dump(obj),)
-    return (find, (obj.__qualname__,)) if process._children and named(obj.__qualname__) is obj else NotImplemented
+    name = obj.__qualname__
+    return (find,(name,)) if process._children and named(name) is obj else NotImplemented
 
 def is_by_value():
     "True if a process that did not fork from this one may be the receiver."
@@ -38,50 +42,66 @@ def is_by_value():
 
 def dump(obj):
     "`obj` by value, as bytes for `bring`."
-    try: import cloudpickle
+    try: from cloudpickle import Pickler
     except ImportError:
         raise pickle.PicklingError(f"{obj.__qualname__!r} is defined in a cell: to send it to a process that was spawned, "
             "the package cloudpickle is needed (%pip install cloudpickle)") from None
-    from cloudpickle import cloudpickle as inner
     main = sys.modules["__main__"].__dict__
     stand_in = {"__name__": "__main__"}
-
-    class ByValue(cloudpickle.Pickler):
-        "Functions keep the namespace of the child's `__main__`, as an initializer and the tasks after it share it."
-        def persistent_id(self, o): return "main" if o is stand_in else None
-
-        def reducer_override(self, o):
-            reduced = super().reducer_override(o)
-            ours = isinstance(o, FunctionType) and o.__globals__ is main and isinstance(reduced, tuple) and reduced[5:] == (inner._function_setstate,)
-            return (*reduced[:5], set_state) if ours else reduced
-
     file = io.BytesIO()
-    pickler = ByValue(file)
+    pickler = pickler_class(Pickler, main, stand_in)(file)
     pickler.globals_ref[id(main)] = stand_in
     pickler.dump(obj)
     return file.getvalue()
 
+def pickler_class(Pickler, main, stand_in):
+    """cloudpickle's `Pickler`, but functions of the namespace `main` keep that of the child's `__main__`.
+
+    So an initializer and the tasks after it share it. `stand_in` is pickled in the place of `main`."""
+    from cloudpickle.cloudpickle import _function_setstate as finish
+
+    class ByValue(Pickler):
+        "Pickles functions by value."
+        def persistent_id(self, obj): return "main" if obj is stand_in else None
+
+        def reducer_override(self, obj):
+            "What cloudpickle does with `obj`; a function of a cell is finished by `set_state`."
+            reduced = super().reducer_override(obj)
+            is_of_cell = isinstance(obj, FunctionType) and obj.__globals__ is main
+            if not is_of_cell or not isinstance(reduced, tuple) or reduced[5:] != (finish,): return reduced
+            return (*reduced[:5], set_state)
+
+    return ByValue
+
 def set_state(function, state):
-    "Finish `function` in the child: what it refers to comes into `__main__`; a value that is there already stays, it may be an initializer's."
-    from cloudpickle import cloudpickle as inner
-    main,(_,slots) = function.__globals__,state
+    """Finish `function` in the child: what it refers to comes into `__main__`.
+
+    A value that is there already stays: it may be an initializer's."""
+    from cloudpickle.cloudpickle import _function_setstate as finish
+    main = function.__globals__
+    _,slots = state
     for key,value in slots["__globals__"].items():
         if key not in main or isinstance(value, (FunctionType, type)): main[key] = value
     slots["__globals__"] = {}
-    inner._function_setstate(function, state)
+    finish(function, state)
 
 def bring(data):
-    "What `dump` made bytes of. Where that fails, a function that says why when it is called: a worker that died here would be waited for in vain."
-    class Unpickler(pickle.Unpickler):
-        def persistent_load(self, id): return sys.modules["__main__"].__dict__
+    """What `dump` made bytes of. Where that fails, a function that says why when it is called.
+
+    A worker that died here would be waited for in vain."""
     try: return Unpickler(io.BytesIO(data)).load()
     except Exception as e: return failing(e)
+
+class Unpickler(pickle.Unpickler):
+    "Has the child's `__main__` where the kernel's was pickled."
+    def persistent_load(self, id): return sys.modules["__main__"].__dict__
 
 def find(qualname):
     "The function or class of that name in a forked child, or a function that says why it is not there."
     found = named(qualname)
     if found is not None: return found
-    return failing(AttributeError(f"{qualname!r} was defined after this process was forked: make the pool or process behind it"))
+    why = f"{qualname!r} was defined after this process was forked: make the pool or process behind it"
+    return failing(AttributeError(why))
 
 def named(qualname):
     "What `__main__` has under the dotted name `qualname`, or None."
@@ -90,6 +110,7 @@ def named(qualname):
     return found
 
 def failing(error):
+    "A function that raises `error`."
     def fail(*args, **kw): raise error
     return fail
 

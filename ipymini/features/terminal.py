@@ -1,7 +1,8 @@
 """`!command` on a terminal of its own: what it prints is output of the cell, and what it asks is asked in the notebook.
 
-IPython reads commands through a terminal too, but nobody can answer there. POSIX alone: elsewhere IPython's own way stays. Read `system`, then `Terminal`
-downwards; `waiting` tells a command that waits for input from one that thinks. `ptyprocess`, which IPython brings, makes the terminal."""
+IPython reads commands through a terminal too, but nobody can answer there. POSIX alone: elsewhere IPython's own way
+stays. Read `system`, then `Terminal` downwards; `waiting` tells a command that waits for input from one that thinks.
+`ptyprocess`, which IPython brings, makes the terminal."""
 import codecs, os, re, select, signal, sys, termios
 from time import monotonic
 from IPython.core.error import StdinNotImplementedError
@@ -21,7 +22,8 @@ escape = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[
 def system(command, ask):
     """Run `command` in the user's shell, its output on sys.stdout; its exit status, or minus the signal that ended it.
 
-    `ask(prompt, password)` gives the line that the user types; it may raise StdinNotImplementedError or EOFError: the command reads an end of file."""
+    `ask(prompt, password)` gives the line that the user types. It may raise StdinNotImplementedError or EOFError: the
+    command reads an end of file."""
     terminal = Terminal(command, ask)
     try:
         terminal.serve()
@@ -34,14 +36,15 @@ def system(command, ask):
     finally: status = terminal.close()
     return status
 
-class FullScreen(Exception): "A command that draws on the whole screen."
+class FullScreen(Exception):
+    "A command that draws on the whole screen."
 
 class Terminal:
     "A command on its terminal, and the line that it has not finished yet."
     def __init__(self, command, ask):
         from ptyprocess import PtyProcess
         self.ask = ask
-        self.line = ""       # what has come behind the last line end: perhaps a prompt, which the notebook shows beside its input box
+        self.line = ""       # what has come behind the last line end: perhaps a prompt, which is shown beside the input box
         self.shown = 0       # how much of it has been shown already, as it seemed to be none
         self.before = ""     # the end of what was read last: a sequence may come in two parts
         self.echo = ""       # what the terminal will repeat of our answer: the notebook shows that itself
@@ -98,6 +101,7 @@ class Terminal:
         return text[size:]
 
     def show_line(self):
+        "Show what has not been shown of the unfinished line."
         write(self.line[self.shown:])
         self.shown = len(self.line)
 
@@ -105,23 +109,30 @@ class Terminal:
         "Ask the user for what the command waits for; False if it does not wait, or has been answered already."
         try: wait = find_wait(os.tcgetpgrp(self.fd), self.device)
         except OSError: return False  # it is ending
-        if wait and self.wait(0): return True  # what it printed before it began to wait comes first
+        if not wait: return False
+        if self.wait(0): return True  # what it printed before it began to wait comes first
         modes = termios.tcgetattr(self.fd)[3]
-        if not wait or (wait.turn is not None and wait.turn == self.answered) or not wait.asks(escape.sub("", self.line), modes): return False
-        if wait.turn is None and not self.line: return False  # nothing new since the last answer
+        if self.has_answered(wait) or not wait.asks(without_escapes(self.line), modes): return False
         self.answered = wait.turn
-        try: line = self.ask(escape.sub("", self.line[self.shown:]), is_secret(modes))
+        prompt = without_escapes(self.line[self.shown:])
+        try: line = self.ask(prompt, is_secret(modes))
         except (StdinNotImplementedError, EOFError): self.send_end()
         else: self.send_line(line, modes)
         return True
 
+    def has_answered(self, wait):
+        "True if `wait` was answered, as far as can be told: if the system tells no turn, until something new is printed."
+        return not self.line if wait.turn is None else wait.turn == self.answered
+
     def send_line(self, line, modes):
+        "Send the user's answer; `modes` are those of the terminal."
         self.line = ""  # the notebook shows it beside the answer
         self.shown = 0
         self.refused = 0
         if modes & termios.ECHO: self.echo = line + "\r\n"
         elif not modes & termios.ICANON: self.echo = line  # readline repeats what it reads
-        os.write(self.fd, line.encode() + (b"\n" if modes & termios.ICANON else b"\r"))
+        end = b"\n" if modes & termios.ICANON else b"\r"
+        os.write(self.fd, line.encode() + end)
 
     def send_end(self):
         "Nobody answers: an end of file, and after some of them the end of the terminal."
@@ -155,6 +166,8 @@ class Terminal:
         if status is None: return -(self.process.signalstatus or 0)
         return status if status <= 128 else 128 - status  # the shell tells a signal so
 
+def without_escapes(text): return escape.sub("", text)
+
 def write(text):
     if text: sys.stdout.write(text)
 
@@ -164,11 +177,12 @@ def shell():
     return which(os.environ.get("SHELL", "sh")) or "/bin/sh"
 
 def columns():
+    "The width of the terminal: what COLUMNS says, else 80."
     width = os.environ.get("COLUMNS", "")
     return int(width) if width.isdigit() and 0 < int(width) < 2**16 else 80
 
 def terminal_of(pid):
-    "The device number of the terminal of the process `pid`; None where /proc does not tell, and `waiting` does not ask for it."
+    "The device number of the terminal of the process `pid`; None where /proc does not tell, and nobody asks for it."
     try: return os.stat(f"/proc/{pid}/fd/0").st_rdev
     except OSError: return None
 

@@ -1,20 +1,22 @@
 """Whether a command waits for input from its terminal, or just thinks: asked of the operating system.
 
-Linux tells in `/proc` which system call each thread sleeps in, and on which file descriptors. That is exact for our own processes. Where it cannot be
-read (macOS; a program that runs as another user, as sudo does) `Wait.guess` judges by the terminal's modes and the text. Read `find_wait` first."""
+Linux tells in `/proc` which system call each thread sleeps in, and on which file descriptors. That is exact for our own
+processes. Where it cannot be read, on macOS or of a program that runs as another user, as sudo does, the terminal's modes
+and the text have to tell. Read `find_wait`, then `Wait`."""
 import os, platform, re, struct, termios
 
 # numbers of the system calls in which a thread sleeps until there is input, by machine
-calls = dict(x86_64={0: "read", 19: "read", 7: "poll", 271: "poll", 23: "select", 270: "select", 232: "epoll", 281: "epoll", 441: "epoll"},
-    aarch64={63: "read", 65: "read", 73: "poll", 72: "select", 22: "epoll", 441: "epoll"}).get(platform.machine(), {})
+x86_64 = {0: "read", 19: "read", 7: "poll", 271: "poll", 23: "select", 270: "select", 232: "epoll", 281: "epoll", 441: "epoll"}
+aarch64 = {63: "read", 65: "read", 73: "poll", 72: "select", 22: "epoll", 441: "epoll"}
+calls = dict(x86_64=x86_64, aarch64=aarch64).get(platform.machine(), {})
 prompt_end = re.compile(r"[?:>\])$#%] ?$")  # how an unfinished line ends that asks for something
 
 class Wait:
-    "A thread that waits for input: `alone` if for nothing else, `sure` if the system said so; `turn` changes when it waits anew."
+    "A thread that waits for input."
     def __init__(self, turn, alone=False, sure=True):
-        self.turn = turn
-        self.alone = alone
-        self.sure = sure
+        self.turn = turn    # changes when it waits anew; None if that cannot be told
+        self.alone = alone  # True if it waits for nothing else
+        self.sure = sure    # True if the system said so
 
     def asks(self, line, modes):
         "True if a person has to answer: `line` is the unfinished line before it, `modes` are those of the terminal."
@@ -29,7 +31,7 @@ def is_secret(modes):
     return bool(modes & termios.ICANON) and not modes & termios.ECHO
 
 def find_wait(group, terminal):
-    """The `Wait` of a process in the process group `group` that may wait for the terminal `terminal`, a device number; None if all are busy.
+    """The `Wait` of a process in the process group `group` for the terminal `terminal`, a device number; None if all are busy.
 
     Where nothing can be read of the processes, one that is not sure: then only the text and the modes of the terminal tell."""
     members = processes_of(group)
@@ -46,34 +48,48 @@ def thread_wait(folder, pid, terminal):
     "The `Wait` of the thread in `folder` of /proc, or None."
     try:
         turn = folder,switches(folder)
-        with open(f"{folder}/syscall") as f: words = f.read().split()
+        call,args = system_call(folder)
     except PermissionError: return Wait(turn, sure=False) if is_asleep(folder) else None
     except OSError: return None  # it has ended
-    call = calls.get(int(words[0])) if words[:1] and words[0].lstrip("-").isdigit() else None
     if not call: return None
-    args = [int(word, 16) for word in words[1:7]]
     try: fds = waited_fds(call, args, pid)
     except (OSError, struct.error): return None
-    mine = [fd for fd in fds if leads_to(pid, fd, terminal)]
-    return Wait(turn, alone=len(mine) == len(fds)) if mine else None
+    ours = [fd for fd in fds if leads_to(pid, fd, terminal)]
+    return Wait(turn, alone=len(ours) == len(fds)) if ours else None
+
+def system_call(folder):
+    "The name and the arguments of the call in which the thread in `folder` sleeps, if it is one of `calls`. Raises: OSError."
+    with open(f"{folder}/syscall") as file: words = file.read().split()
+    is_number = bool(words) and words[0].lstrip("-").isdigit()  # else it is "running"
+    call = calls.get(int(words[0])) if is_number else None
+    return call,[int(word, 16) for word in words[1:7]] if call else []
 
 def waited_fds(call, args, pid):
     "The file descriptors of the process `pid` from which the system call `call` with `args` waits to read."
     if call == "read": return args[:1]
     if call == "epoll": return epoll_fds(pid, args[0])
-    if call == "poll":
-        entries = struct.iter_unpack("ihh", memory(pid, args[0], 8*min(args[1], 1024)))
-        return [fd for fd,events,_ in entries if fd >= 0 and events & 1]  # 1: POLLIN
-    bits = int.from_bytes(memory(pid, args[1], 128), "little") if args[1] else 0
-    return [fd for fd in range(min(args[0], 1024)) if bits >> fd & 1]
+    return poll_fds(pid, *args[:2]) if call == "poll" else select_fds(pid, *args[:2])
+
+def poll_fds(pid, address, number):
+    "The file descriptors that poll(2) is to read, of the array at `address`."
+    entries = struct.iter_unpack("ihh", memory(pid, address, 8*min(number, 1024)))
+    return [fd for fd,events,_ in entries if fd >= 0 and events & 1]  # 1: POLLIN
+
+def select_fds(pid, number, address):
+    "Those that select(2) is to read, of the set at `address`, which may be 0."
+    bits = int.from_bytes(memory(pid, address, 128), "little") if address else 0
+    return [fd for fd in range(min(number, 1024)) if bits >> fd & 1]
 
 def epoll_fds(pid, fd):
-    with open(f"/proc/{pid}/fdinfo/{fd}") as f: return [int(line.split()[1]) for line in f if line.startswith("tfd:")]
+    "Those that the epoll instance `fd` watches."
+    with open(f"/proc/{pid}/fdinfo/{fd}") as file: lines = [line for line in file if line.startswith("tfd:")]
+    return [int(line.split()[1]) for line in lines]
 
 def memory(pid, address, size):
-    with open(f"/proc/{pid}/mem", "rb", 0) as f:
-        f.seek(address)
-        return f.read(size)
+    "`size` bytes of the memory of the process `pid`. Raises: OSError."
+    with open(f"/proc/{pid}/mem", "rb", 0) as file:
+        file.seek(address)
+        return file.read(size)
 
 def leads_to(pid, fd, terminal):
     "True if `fd` of the process `pid` is the terminal itself, or /dev/tty, its name for the terminal that it has."
@@ -83,10 +99,13 @@ def leads_to(pid, fd, terminal):
 
 def switches(folder):
     "How often the thread in `folder` has gone to sleep by itself: a number that tells one wait from the next."
-    with open(f"{folder}/status") as f: return next((line.split()[1] for line in f if line.startswith("voluntary")), None)
+    with open(f"{folder}/status") as file: counts = [line.split()[1] for line in file if line.startswith("voluntary")]
+    return counts[0] if counts else None
 
 def is_asleep(folder):
-    with open(f"{folder}/stat") as f: return f.read().rpartition(")")[2].split()[0] == "S"
+    "True if the thread in `folder` sleeps."
+    with open(f"{folder}/stat") as file: fields = file.read().rpartition(")")[2].split()
+    return fields[0] == "S"
 
 def processes_of(group):
     "The processes of the process group `group`, or None where /proc does not tell."
@@ -95,11 +114,12 @@ def processes_of(group):
     found = []
     for pid in pids:
         try:
-            with open(f"/proc/{pid}/stat") as f: fields = f.read().rpartition(")")[2].split()
+            with open(f"/proc/{pid}/stat") as file: fields = file.read().rpartition(")")[2].split()
         except OSError: continue  # it has ended
         if int(fields[2]) == group: found.append(int(pid))
     return found
 
 def list_folder(path):
+    "The names in the folder `path`; none if it is not there."
     try: return os.listdir(path)
     except OSError: return []
