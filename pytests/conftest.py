@@ -25,9 +25,12 @@ def private_home(tmp_path_factory):
     os.environ["IPYTHONDIR"] = str(tmp_path_factory.mktemp("ipython"))
 
 @pytest.fixture(scope="module")
-def kc():
+def kc(request):
+    "The kernel of a file; its `first_cell`, if the file has one, has run in it"
     from helpers import start
     kc = start()
+    first_cell = getattr(request.module, "first_cell", None)
+    if first_cell: kc.run(first_cell)
     yield kc
     kc.stop()
 
@@ -41,3 +44,16 @@ def own():
         return made[-1]
     yield inner
     for kc in made: kc.stop()
+
+@pytest.fixture
+def own_kc(own):
+    "A kernel of the test's own"
+    return own()
+
+@pytest.fixture
+def sub(kc):
+    "The id of a subshell of the file's kernel"
+    from helpers import listed
+    id = kc.subshell()
+    yield id
+    if id in listed(kc): kc.request("delete_subshell_request", dict(subshell_id=id), channel="control")

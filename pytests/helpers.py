@@ -3,6 +3,7 @@
 The client is jupyter_client's; a test never loops over messages itself. Every wait has a deadline and says what it waited for."""
 import os, signal, subprocess, sys, time, zmq
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from queue import Empty
@@ -134,6 +135,11 @@ def subshell(self:BlockingKernelClient):
     return self.request("create_subshell_request", channel="control").content["subshell_id"]
 
 
+def listed(kc):
+    "The ids of the subshells"
+    return kc.request("list_subshell_request", channel="control").content["subshell_id"]
+
+
 @patch
 def prompt(self:BlockingKernelClient, timeout=20):
     "The next input_request"
@@ -146,6 +152,33 @@ def interrupt(self:BlockingKernelClient, how="signal"):
     "Interrupt the kernel by SIGINT to its process group or by an interrupt_request, whose Result comes back"
     if how == "signal": return os.killpg(self.proc.pid, signal.SIGINT)
     return self.request("interrupt_request", channel="control")
+
+
+def begun(kc, id, sign="begun"):
+    "Wait until the cell `id` has printed `sign`; its `Result` so far"
+    return kc.wait(id, until=lambda r: sign in r.stdout)
+
+
+def count(kc):
+    "The number of the last cell that was counted"
+    return kc.run("", silent=True).content["execution_count"]
+
+
+error_keys = {"status", "ename", "evalue", "traceback"}
+
+def is_error(content):
+    "True if a reply's content is that of an error, each field of its type"
+    texts = [content.get("ename"), content.get("evalue")]
+    lines = content.get("traceback")
+    if content.get("status") != "error" or not isinstance(lines, list): return False
+    return all(isinstance(o, str) for o in texts+lines)
+
+
+def need(*names, what):
+    "Skip the test where a library is missing, saying `what` is not tested then"
+    import pytest
+    for o in names:
+        if not find_spec(o): pytest.skip(f"{o} is not installed: {what} is not tested")
 
 
 def until(cond, what, timeout=20):

@@ -1,7 +1,8 @@
-"""How a cell's error is told: once, in whose way it may be, by the frames of the user's code alone
+"""How a cell's error is told: once, in whose way it may be, by the frames of the user's code alone; in its reply as on iopub
 
 `shown` runs a cell and gives its error's traceback as text without colours."""
 import pytest, re
+from helpers import is_error
 
 def plain(lines): return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(lines))
 
@@ -114,3 +115,88 @@ def test_argparse_takes_its_defaults(kc):
     assert kc.run("import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', default=3)\np.parse_args().n").result == "3"
 
 def test_argv_is_that_of_pythons_prompt(kc): assert kc.run("import sys; sys.argv").result == "['']"
+
+# -- errors
+
+errors = [("1/0", "ZeroDivisionError", "division by zero"), ("(", "SyntaxError", None), ("%nosuch", "UsageError", None), ("%%nosuch\n1", "UsageError", None),
+    ("%timeit -q", None, None), ("raise ExceptionGroup('eg', [ValueError('inner')])", "ExceptionGroup", "eg (1 sub-exception)"), ("raise KeyboardInterrupt", "KeyboardInterrupt", ""),
+    ("raise SystemExit", "SystemExit", ""), ("raise SystemExit(3)", "SystemExit", "3"), ("import sys; sys.exit('bye')", "SystemExit", "bye"), ("raise GeneratorExit", "GeneratorExit", ""),
+    ("import asyncio; raise asyncio.CancelledError", "CancelledError", ""), ("def f(): f()\nf()", "RecursionError", None), ("raise MemoryError", "MemoryError", ""),
+    ("class B(BaseException): pass\nraise B('b')", "B", "b"), (r"raise ValueError('\ud800')", "ValueError", None), ("raise StopIteration(1)", "StopIteration", "1"),
+    ("raise StopAsyncIteration", "StopAsyncIteration", ""), ("await 5", "TypeError", None), ("import nosuchmodule", "ModuleNotFoundError", "No module named 'nosuchmodule'"),
+    ("import asyncio\nawait asyncio.sleep(0)\n{}['k']", "KeyError", "'k'"), ("\0", None, None), ("  x\n y", "IndentationError", None), ("!!!\n%", None, None), ("assert 0, 'é'", "AssertionError", "é")]
+kept = [e for e in errors if e[1]]
+
+@pytest.mark.parametrize("code, ename, evalue", kept)
+def test_error_and_reply_agree(kc, code, ename, evalue):
+    r = kc.run(code)
+    assert is_error(r.content)
+    assert r.error == {k: r.content[k] for k in ("ename", "evalue", "traceback")}
+    assert r.error["ename"] == ename
+    if evalue is not None: assert r.error["evalue"] == evalue
+    assert ename in "\n".join(r.error["traceback"])
+
+@pytest.mark.parametrize("code", [e[0] for e in kept if e[1] != "SystemExit"])
+def test_an_error_is_one_output(kc, code): assert kc.run(code).types == ["status", "execute_input", "error", "status"]
+
+@pytest.mark.parametrize("code", [e[0] for e in errors if not e[1]])
+def test_odd_code_gets_an_answer(kc, code): assert kc.run(code).status in ("ok", "error")
+
+@pytest.mark.parametrize("code", ["raise SystemExit", "import sys; sys.exit(1)"])
+def test_system_exit_warns_and_the_kernel_lives(kc, code):
+    kc.run("import warnings; warnings.simplefilter('always')")
+    r = kc.run(code)
+    assert "To exit: use 'exit'" in r.stderr
+    assert kc.run("1").status == "ok"
+
+broken = """class Broken(Exception):
+    def __str__(self): raise {}
+    __repr__ = __str__
+raise Broken"""
+@pytest.mark.parametrize("by", ["ValueError('no')", "RecursionError", "Broken", "KeyboardInterrupt", "SystemExit", "GeneratorExit", "BaseException"])
+def test_an_exception_without_a_text(kc, by):
+    r = kc.run(broken.format(by), timeout=5)
+    assert is_error(r.content) and r.idle
+    assert r.error == {k: r.content[k] for k in ("ename", "evalue", "traceback")}
+    assert kc.run("1").result == "1"
+
+@pytest.mark.parametrize("by", ["ValueError('no')", "RecursionError"])
+def test_an_exception_without_a_text_keeps_its_name(kc, by): assert kc.run(broken.format(by)).error["ename"] == "Broken"
+
+def test_traceback_shows_the_cell(kc):
+    tb = "\n".join(kc.run("def f():\n    return 1/0\nf()").error["traceback"])
+    assert re.search(r"1.*/.*0", tb) and "ZeroDivisionError" in tb and "f()" in re.sub(r"\x1b\[[0-9;]*m", "", tb)
+
+def test_a_group_shows_what_is_in_it(kc): assert "inner" in "\n".join(kc.run("raise ExceptionGroup('eg', [ValueError('inner')])").error["traceback"])
+
+def test_no_stale_traceback_after_async_cells(kc):
+    kc.run("1/0")
+    tb = "\n".join(kc.run("import asyncio\nawait asyncio.sleep(0)\n[][1]").content["traceback"])
+    assert "IndexError" in tb and "ZeroDivision" not in tb
+
+def test_no_stale_traceback_after_a_usage_error(kc):
+    kc.run("1/0")
+    assert "ZeroDivision" not in "\n".join(kc.run("%nosuch").content["traceback"])
+
+bad_repr = "class Bad:\n    def __repr__(self): raise LookupError('in repr')\n"
+def test_an_error_in_the_results_repr_has_its_true_name(kc):
+    r = kc.run(bad_repr + "Bad()")
+    assert (r.status, r.content["ename"], r.content["evalue"]) == ("error", "LookupError", "in repr")
+    assert r.error["ename"] == "LookupError"
+
+def test_an_error_in_the_repr_of_display_is_shown_and_the_cell_goes_on(kc):
+    r = kc.run(bad_repr + "display(Bad()); print('on')")
+    assert (r.status, r.error["ename"], r.stdout) == ("ok", "LookupError", "on\n")
+
+def test_showtraceback_shows_without_failing(kc):
+    r = kc.run("try: 1/0\nexcept Exception: get_ipython().showtraceback()")
+    assert (r.status, r.error["ename"]) == ("ok", "ZeroDivisionError")
+
+def test_tb_magic_shows_the_last_one(kc):
+    kc.run("1/0")
+    assert "ZeroDivisionError" in str(kc.run("%tb").msgs)
+
+def test_xmode(kc):
+    kc.run("%xmode Minimal")
+    assert len("".join(kc.run("1/0").error["traceback"]).splitlines()) == 1
+    kc.run("%xmode Context")
