@@ -61,26 +61,16 @@ def open_standard_descriptors():
 
 def main(argv):
     open_standard_descriptors()
-    if argv and argv[0] in ("install", "kernels", "uninstall"):
-        from .environments import install
-        return install.main(argv[1:], argv[0])
-    if argv[:1] == ["run"]:
-        from .environments import launch
-        return launch.main(argv[1:])
     if argv[:1] == ["spare"]:
         from . import spare
         argv = spare.wait()
-    if argv[:1] == ["env"]:
-        from .environments import commands
-        return commands.main(argv[1:])
-    if argv[:1] == ["session"]:
-        from .environments import session
-        return session.main(argv[1:])
-    if argv and not argv[0].startswith("-"): sys.exit(f"ipymini: no command {argv[0]!r}; ipymini --help tells what there is")
-    file,opts = parse(argv)
-    if opts.keys() & {"h", "help"}: return print(usage)
-    if "version" in opts: return print("ipymini", sys.modules["ipymini"].__version__)
+    if argv and not argv[0].startswith("-"): return run_command(*argv)
+    file,options = parse(argv)
+    if options.keys() & {"h", "help"}: return print(usage)
+    if "version" in options: return print("ipymini", sys.modules["ipymini"].__version__)
     if file in (True, ""): sys.exit("ipymini: -f needs the name of a connection file")
+    on_terminal = os.isatty(0)  # a person starts it; Jupyter never gives a kernel its terminal to read from
+    if on_terminal: refuse_unknown(options)
     if not file or not (os.path.dirname(file) or os.path.exists(file)):
         from .environments.kernelspecs import runtime_file
         file = runtime_file(file or f"kernel-{os.getpid()}.json")
@@ -88,7 +78,23 @@ def main(argv):
     except OSError: os.chdir("/")  # IPython does not start in a folder that is gone
     gc.disable()  # until all is loaded: nothing of what is imported dies
     from . import lifecycle
-    return lifecycle.main(file, opts)
+    return lifecycle.main(file, options, on_terminal)
+
+def run_command(name, *argv):
+    "Run one of the commands that are no kernel."
+    if name in ("install", "kernels", "uninstall"):
+        from .environments import install
+        return install.main(list(argv), name)
+    modules = dict(run="launch", env="commands", session="session")
+    if name not in modules: sys.exit(f"ipymini: no command {name!r}; ipymini --help tells what there is")
+    from importlib import import_module
+    return import_module(f"ipymini.environments.{modules[name]}").main(list(argv))
+
+def refuse_unknown(options):
+    "Exit where a person has mistyped an option; to Jupyter, which gives other kernels' options as well, an unknown one is no error."
+    known = {name for name,_ in bare.values()}
+    for name in options:
+        if "." not in name and name not in known: sys.exit(f"ipymini: no option --{name}; ipymini --help tells what there is")
 
 def command():
     "The console script `ipymini`."

@@ -14,6 +14,9 @@ from .system.log import log
 from .wire import BadConnection, Msg, Wire, delim
 
 switch = .0005  # seconds until a busy thread gives way, see docs/decisions.md: our threads need the GIL some ten times a message
+greeting = """this kernel waits for clients. Its connection file is {file}
+To connect:  jupyter console --existing {file}
+To end it:   press Ctrl-C twice"""
 patience = 1.5  # seconds that the end may take, whatever hangs
 
 class Ending:
@@ -45,8 +48,9 @@ class Ending:
 
 class Lifecycle:
     "One kernel process, on the connection file `file`. Raises: BadConnection"
-    def __init__(self, file, options):
+    def __init__(self, file, options, on_terminal=False):
         self.options = options
+        self.on_terminal = on_terminal  # True if a person has started it there
         connection = Connection(file)
         wire = Wire(connection.settings["key"].encode(), connection.settings["signature_scheme"])
         self.sockets = Sockets(wire, log, self.on_death)
@@ -66,6 +70,7 @@ class Lifecycle:
         self.watch_launcher()
         self.sockets.iopub.greeting = self.kernel.greeting  # nobody has subscribed yet
         self.sockets.start(self.kernel.on_shell, self.kernel.on_control)
+        if self.on_terminal: log(greeting.format(file=self.kernel.connection.path))
         try: self.load()
         except (Exception, SystemExit):  # a setting that IPython refuses, a package that is broken
             from traceback import format_exc
@@ -194,8 +199,11 @@ def make_journal(path):
     hidden = os.path.join(folder, f".{name}.journal")  # jupyter_client finds connection files by part of a name
     return Journal(hidden, megabytes*10**6, delim, log) if megabytes else None
 
-def main(file, options):
+def main(file, options, on_terminal=False):
     "Run a kernel on the connection file `file`, made if it is missing; ends the process."
-    try: lifecycle = Lifecycle(file, options)
+    try: Lifecycle(file, options, on_terminal).run()
     except BadConnection as e: sys.exit(f"ipymini: {e}")
-    lifecycle.run()
+    except RuntimeError as e:
+        if "thread" not in str(e): raise
+        print(f"ipymini: {e}: the limit of processes (ulimit -u) is too low for a kernel, which has about ten threads", file=sys.stderr)
+        os._exit(1)  # the threads that did start would be waited for

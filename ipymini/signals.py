@@ -27,6 +27,7 @@ class Signals:
         self.landed = threading.Lock()  # released when the main thread has seen an interrupt; `interrupt_all` waits for it
         self.is_put_off = False         # True while an interrupt of the main thread waits for better times
         self.early_target = None        # the cell that was the first to have arrived when an interrupt came before code could run
+        self.last_idle = 0              # when an interrupt came last while nothing ran
         self.last = 0, None             # when the last interrupt came, and the message that ran then
         self.reader,self.writer = socketpair()
         for end in (self.reader, self.writer): end.setblocking(False)
@@ -121,6 +122,7 @@ class Signals:
         self.kernel.sockets.stdin.answer(lambda question: not main or question.tid != main.tid, KeyboardInterrupt())
         if bridge and bridge.dap: bridge.dap.interrupt()
         if main: self.note_interrupt(main.msg)
+        if self.lifecycle.on_terminal and not (main and main.msg): self.end_on_second()
 
     def interrupt_subshell(self, subshell):
         "Interrupt `subshell`, once it has left delicate code."
@@ -133,6 +135,13 @@ class Signals:
         now = clock.monotonic()
         self.last = now,msg
         if msg and msg is before and now-when < insists and msg.cell: self.kernel.subshells.later(second_look, self.show_stacks, msg)
+
+    def end_on_second(self):
+        "End an idle kernel that a person has started on a terminal, at the second Ctrl-C soon after another."
+        now = clock.monotonic()
+        if now-self.last_idle < insists: return self.lifecycle.end(0)
+        self.last_idle = now
+        log("press Ctrl-C once more to end the kernel")
 
     def show_stacks(self, msg):
         "Show, once, where the cell `msg` is stuck, if it still runs."
