@@ -42,6 +42,8 @@ sys.modules.update(later)
 import asyncio
 from asyncio.base_events import BaseEventLoop
 for name in later: del sys.modules[name]
+# from Python 3.14 on it makes an RLock for each call from another thread: it keeps those it knows, whatever a cell puts into `threading`
+asyncio.events.threading = SimpleNamespace(**vars(threading))
 
 class Subshell:
     "Runs one message after the other; `put`, `tell`, `take`, `interrupt` and `stop` may be called from any thread"
