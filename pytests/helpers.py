@@ -174,11 +174,11 @@ def is_error(content):
     return all(isinstance(o, str) for o in texts+lines)
 
 
-def need(*names, what):
-    "Skip the test where a library is missing, saying `what` is not tested then"
+def need(*names):
+    "Skip the test where a library is missing"
     import pytest
     for o in names:
-        if not find_spec(o): pytest.skip(f"{o} is not installed: {what} is not tested")
+        if not find_spec(o): pytest.skip(f"{o} is not installed: what it does in a kernel is not tested")
 
 
 def until(cond, what, timeout=20):

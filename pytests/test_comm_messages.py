@@ -1,9 +1,8 @@
 "Each comm message with every field, and comm_info_request"
 import pytest
+from comm_talk import comms
 
 first_cell = "import comm"
-
-def comms(kc, **kw): return kc.request("comm_info_request", kw).content["comms"]
 
 def test_comm_info(kc):
     kc.run("c1 = comm.create_comm('one', comm_id='i1'); c2 = comm.create_comm('two', comm_id='i2')")

@@ -2,21 +2,8 @@
 
 JupyterLab names a subshell in each comm message, so that callbacks run beside a busy cell. `kc` is one kernel for the whole module."""
 from textwrap import indent
-import pytest
-from helpers import start
 
-@pytest.fixture(scope="module")
-def kc():
-    kc = start()
-    kc.run("import asyncio, comm, threading, time")
-    yield kc
-    kc.stop()
-
-@pytest.fixture
-def sub(kc):
-    id = kc.subshell()
-    yield id
-    kc.request("delete_subshell_request", dict(subshell_id=id), channel="control")
+first_cell = "import asyncio, comm, threading, time"
 
 def define(kc, body):
     "Define `answer(m)`, whose lines are `body`; `make()` opens a comm that answers with it and prints its id"
