@@ -7,7 +7,6 @@ from functools import cached_property
 
 from .contents import error_content
 from .compat import comms
-from .debugger.requests import Debugger
 from .debugger.untraced import untraced
 from .features import environment
 from .history import HistoryWriter, find_history
@@ -188,7 +187,12 @@ class Bridge:
         try: getattr(manager, msg.type)(None, msg.ids, msg)
         except KeyboardInterrupt: self.ip.showtraceback()
 
-    debugger = cached_property(lambda self: Debugger(self.ip, self.out.publish))
+    @cached_property
+    def debugger(self):
+        "Made, and loaded, when somebody asks for it."
+        from .debugger.requests import Debugger
+        return Debugger(self.ip, self.out.publish)
+
     dap = property(lambda self: vars(self).get("debugger"))  # if there is one yet
 
 def transform(ip, cell):

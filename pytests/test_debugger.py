@@ -201,6 +201,12 @@ def test_nothing_is_traced(own):
     own.ok("debugInfo")
     assert own.kc.run(untraced).result == "(None, [])"
 
+def test_the_debugger_is_loaded_when_somebody_asks(own):
+    loaded = "import sys; 'ipymini.debugger.requests' in sys.modules"
+    before = own.kc.run(loaded).result
+    own.ok("debugInfo")
+    assert (before, own.kc.run(loaded).result) == ("False", "True")
+
 def test_debugpy_waits_for_initialize(own):
     code = "import sys; sorted(m for m in sys.modules if m.partition('.')[0] in ('debugpy', 'pydevd'))"
     own.ok("debugInfo")

@@ -4,7 +4,9 @@ import os, sys, threading
 package = os.path.dirname(os.path.dirname(__file__))  # the folder of our own code
 
 def stacks(heading, name_cell):
-    "`heading`, and where each thread that runs user code is; `name_cell(filename)`: what a cell's file is called, or None for another file."
+    """`heading`, and where each thread that runs user code is.
+
+    `name_cell(filename)` tells what people call the file of a cell; None for another file."""
     threads = {thread.ident: thread for thread in threading.enumerate()}
     parts = [f"\n{heading} Where each thread is:\n"]
     for ident,frame in sys._current_frames().items():
@@ -16,7 +18,7 @@ def stacks(heading, name_cell):
     return "".join(parts)
 
 def user_calls(frame, name_cell):
-    "The calls up to `frame` as text, from the first one in a cell on; where there is none, from behind the last one of ours."
+    "The calls up to `frame` as text, from the first one in a cell on; without one, from behind the last one of ours."
     from traceback import extract_stack
     calls = extract_stack(frame)
     cells = [i for i,call in enumerate(calls) if name_cell(call.filename)]
