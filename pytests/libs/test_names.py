@@ -23,7 +23,7 @@ pytestmark = pytest.mark.libs
     ("from ipykernel.comm import Comm; import comm; c = Comm('a target', {'x': 1}); c.target_name", "'a target'"),
     ("comm.get_comm_manager() is get_ipython().kernel.comm_manager", "True"),
     ("bool(comm.create_comm(target_name='a').kernel)", "True")])
-def test_a_name_that_is_asked_for(kc, code, text): assert kc.run(f"import sys, ipykernel\n{code}").result == text
+def test_a_name_that_is_asked_for(kc, code, text): assert kc.run(f"import comm, sys, ipykernel\n{code}").result == text
 
 @pytest.mark.parametrize("code", ["k.shell is get_ipython()", "k.session.session", "isinstance(k.session.key, bytes)", "k.iopub_socket", "k.log.warning",
     "k.banner", "k.implementation", "k.language_info['name'] == 'python'", "k.execution_count == get_ipython().execution_count",
