@@ -7,7 +7,7 @@ from boxes import base, engine
 from helpers import root, until
 import pytest
 
-pytestmark = pytest.mark.matrix
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(900)]  # the image alone takes minutes
 token = "apple-tree-7"
 
 @pytest.fixture(scope="module")

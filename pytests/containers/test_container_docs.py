@@ -3,6 +3,9 @@
 import re, shlex
 from boxes import base
 from helpers import root
+import pytest
+
+pytestmark = pytest.mark.timeout(400)  # each builds several images
 
 page = (root/"docs/containers.md").read_text()
 replaced = {"--python 3.12": f"--from {base}", "pandas": "moon", "docker.io/osgeo/gdal:ubuntu-small-3.9.0": base, "~/forecast": "forecast"}
