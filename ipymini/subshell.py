@@ -55,7 +55,7 @@ class Subshell:
         self.loop.time = clock.monotonic  # whatever a cell puts into `time`
         self.msg,self.runner,self.tid = None,None,None
         self.running = False  # True while the code of a cell runs
-        self.task = None  # the Task of the cell that runs, once it has come to its first await
+        self.task = None  # the Task of the cell that runs, once it has begun
         self.aborting,self.closing,self.asked,self.hits,self.since = False,False,0,0,0
         self.put_off = 0  # how often in a row an interrupt was put off
         self.lock = threading.Lock()
@@ -166,13 +166,14 @@ class Subshell:
     async def user(self, coro):
         "The result of `coro`, run as user code in a task of its own"
         async def cell():  # hands KeyboardInterrupt and its like past asyncio, which would leave its loop for them
+            self.task = asyncio.current_task()  # from now on `wake` may cancel it: a task that has not begun would never run
             try: return await self.drive(coro, True),None
             except BaseException as e: return None,e
         self.asked,self.hits,self.running = 0,0,True
         try:
-            self.task = self.begin(cell(), self.context)
-            if self.msg is self.doomed: self.wake()  # it awaits already
-            res,exc = await self.task
+            task = self.begin(cell(), self.context)
+            if self.msg is self.doomed: self.wake()  # it awaits already, where tasks begin at once
+            res,exc = await task
             if exc: raise exc
             return res
         except asyncio.CancelledError: raise KeyboardInterrupt from None  # an `Interrupted`, or it cancelled itself

@@ -498,7 +498,7 @@ class Load:
             if foreign := [w for w in words(got) if w != tok]: yield f"{tok} in {shell} has output of {foreign[:3]}"
         ns = [number(r) for id,r in self.kc.held.items() if id in self.sent and r.of("execute_input")]
         if len(set().union(*ns)) != len(ns): yield "a number that was given twice, or two to one cell"
-        if self.kc.others: yield f"messages without a parent: {self.kc.others[:3]}"
+        if strays := [o for o in self.kc.others if o["content"] != dict(execution_state="starting")]: yield f"messages without a parent: {strays[:3]}"
         if strays := [r for id,r in self.kc.held.items() if id not in self.sent and id not in self.controls and not framed(r)]: yield f"others: {strays[:3]}"
 
 def words(text): return [w for w in text.replace("<", " ").replace(">", " ").replace("'", " ").split() if w[:1] == "t" and w[1:].isdigit()]
