@@ -97,3 +97,15 @@ def test_c_code_that_holds_the_gil_prints_half_a_megabyte(own, fd, name):
     id = kc.cell(f"import ctypes\nn = ctypes.PyDLL(None).write({fd}, b'1'*500_000, 500_000)\nn")
     r = kc.wait(id)
     assert (r.result, len(r.text(name))) == ("500000", 500_000)
+
+# -- hooks
+
+hooked = """import os, sys
+def hook(msg): return msg
+sys.stdout.register_hook(hook)
+for i in range(1000):
+    os.write(1, b'C\\n')
+    print('Python')
+sys.stdout.unregister_hook(hook)"""
+
+def test_a_line_that_passes_a_hook_comes_behind_what_c_code_wrote_before_it(kc): assert kc.run(hooked).stdout == "C\nPython\n"*1000
