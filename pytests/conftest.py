@@ -10,14 +10,15 @@ def pytest_unconfigure(): shutil.rmtree(private, ignore_errors=True)
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every kernel compiles all it imports
 
-# faults that we know of: what names the test, and why it fails
+# faults that we know of: what names the test, and why it fails; such a test is not run, as most of them end with a deadline
 known = {}
-if sys.version_info < (3, 12): known["test_an_uncaught_task_exception"] = "before Python 3.12 a task does not tell its context"
+contextless = "that_a_later_cell_drops_reaches_the_first", "of_a_subshell_reaches_its_cell", "reaches_the_cell_that_made_the_task"
+if sys.version_info < (3, 12): known = {f"test_an_uncaught_task_exception_{o}": "before Python 3.12 a task does not tell its context" for o in contextless}
 
 def pytest_collection_modifyitems(items):
     for o in items:
         for name,why in known.items():
-            if name in o.nodeid: o.add_marker(pytest.mark.xfail(reason=why))
+            if name in o.nodeid: o.add_marker(pytest.mark.xfail(reason=why, run=False))
 
 @pytest.fixture(scope="session", autouse=True)
 def private_home(tmp_path_factory):

@@ -316,7 +316,7 @@ def canvas(page):
     for t in ("send_image_mode", "initialized"): page.event(page.canvas, type=t)
     page.event(page.canvas, type="set_device_pixel_ratio", device_pixel_ratio=1)
     yield page
-    page.run("plt.close('all')\n%matplotlib inline")
+    page.run("plt.close('all')\n%matplotlib inline\nplt.switch_backend('module://matplotlib_inline.backend_inline')")  # ipywidgets looks for this name
 
 def pictures(page): return [b[0] for o,c,b in page.custom if o == page.canvas and b]
 
