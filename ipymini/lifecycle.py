@@ -205,5 +205,5 @@ def main(file, options, on_terminal=False):
     except BadConnection as e: sys.exit(f"ipymini: {e}")
     except RuntimeError as e:
         if "thread" not in str(e): raise
-        print(f"ipymini: {e}: the limit of processes (ulimit -u) is too low for a kernel, which has about ten threads", file=sys.stderr)
+        log(f"{e}: the limit of processes (ulimit -u) is too low for a kernel, which has about ten threads")
         os._exit(1)  # the threads that did start would be waited for

@@ -9,6 +9,7 @@ from json import loads
 from queue import SimpleQueue
 
 sizes = struct.Struct("<4I")  # bytes of header, parent_header, metadata and content, which follow
+no_link = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 in_memory = 2**22             # bytes kept where there is no file
 sessions = 1000               # of which it is known when they made a request
 kept = b"execute_input", b"execute_result", b"error"  # last words of topics; beside these streams and displays, whose topics begin so
@@ -33,7 +34,7 @@ class Journal:
     def record(self, frames):
         "Keep the message `frames`, if it is output of a cell. On iopub's thread"
         topic = frames[0]
-        if topic not in self.topics: self.topics[topic] = topic.startswith((b"stream.", b"display_data")) or topic.rpartition(b".")[2] in kept
+        if topic not in self.topics: self.topics[topic] = is_kept(topic)
         if not self.topics[topic]: return
         at = frames.index(self.delimiter) + 2
         parts = frames[at:at+4]
@@ -46,7 +47,7 @@ class Journal:
         "Append `data` to the newest file; False where that cannot be."
         if self.memory: return False
         try:
-            if not self.files or self.files[-1][1] + len(data) > self.limit//2: self.begin_file()
+            if not self.has_room(len(data)): self.begin_file()
             fd,size = self.files[-1]
             done = os.pwrite(fd, data, size)
             if done < len(data): raise OSError(28, os.strerror(28))
@@ -56,6 +57,8 @@ class Journal:
         self.files[-1][1] += len(data)
         return True
 
+    def has_room(self, size): return bool(self.files) and self.files[-1][1] + size <= self.limit//2
+
     def begin_file(self):
         "Make a new file, and drop the oldest if there are two."
         with self.lock:
@@ -64,8 +67,8 @@ class Journal:
                 fd,size = self.files.popleft()
                 self.dropped += size
                 os.close(fd)
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-            self.files.append([os.open(self.path, flags, 0o600), 0])
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | no_link, 0o600)
+            self.files.append([fd, 0])
 
     def remember(self, data):
         with self.lock:
@@ -106,7 +109,7 @@ class Journal:
         "Open and unlink what a kernel that died has left here: regular files of this user's, with no other name; (file descriptor, bytes) of each."
         found = []
         for path in (self.older, self.path):
-            try: fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+            try: fd = os.open(path, os.O_RDONLY | no_link | getattr(os, "O_NONBLOCK", 0))
             except OSError: fd = None  # not there, or a link
             try: os.unlink(path)
             except OSError: pass  # not there; what cannot be removed keeps us from making a file, which is told then
@@ -123,6 +126,8 @@ class Journal:
         for path in (self.path, self.older)[:len(files)]:
             try: os.unlink(path)
             except FileNotFoundError: pass
+
+def is_kept(topic): return topic.startswith((b"stream.", b"display_data")) or topic.rpartition(b".")[2] in kept
 
 class Follower:
     "Gets what is recorded from now on, while it is entered; iterating waits for it, and gives None when some cell has ended."

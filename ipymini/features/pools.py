@@ -13,7 +13,7 @@ name = "_ipymini_pools"  # of this module, as pickles know it on both sides
 def patch(reduction):
     "Let the pickler of `multiprocessing`, in its module `reduction`, send what cells define."
     sys.modules[name] = sys.modules[__name__]
-    for function in (bring, find): function.__module__ = name
+    for function in (bring, find, set_state): function.__module__ = name
     reduction.ForkingPickler.reducer_override = staticmethod(reduce)
 
 def patch_spawn(spawn):

@@ -7,6 +7,8 @@ from copy import deepcopy
 from ..channels.journal import Follower
 
 widget = "application/vnd.jupyter.widget-view+json"  # of no use without the widget's comm, which may be gone
+words = "msg_id","number","since","last_kernel"  # of a replay_request
+nothing = "nothing is kept: IPYMINI_JOURNAL_MB is 0"
 usage = "%replay, %replay NUMBER, %replay -COUNT, %replay --all, %replay --list, or %replay --last-kernel"
 
 class BadArgument(ValueError): "Words after %replay that cannot be served; says why."
@@ -15,11 +17,11 @@ def replay(shell, argument):
     "Show again what `argument`, the words after %replay, asks for; what goes on meanwhile follows until its cell has ended. Raises: BadArgument"
     kernel,asking = shell.kernel.k,shell.kernel.get_parent()
     journal = kernel.iopub.journal
-    if not journal: raise BadArgument("nothing is kept: IPYMINI_JOURNAL_MB is 0")
+    if not journal: raise BadArgument(nothing)
     kernel.iopub.drain()  # what was written before is recorded
     with Follower(journal) as follower:
         records = [record for record in journal.records(argument == "--last-kernel") if record[1].get("msg_id") != asking["msg_id"]]
-        pasts = [past for past in fold(records) if not past.code.lstrip().startswith("%replay")]
+        pasts = [past for past in fold(records) if past.is_shown]
         if argument == "--list": return print_list(pasts, journal)
         chosen = select(argument, pasts, asking["header"].get("session"), journal.heard)
         if not chosen: print("There is nothing to replay." + lost(journal))
@@ -34,26 +36,30 @@ def show(kernel, past):
 
 def follow(kernel, follower, ids, shown):
     "Publish what comes from the cells `ids`, but for the messages `shown`, until none of them runs."
+    def pass_on(record):
+        if record and record[1].get("msg_id") in ids and record[0]["msg_id"] not in shown: publish_again(kernel, *record)
     ids = ids & kernel.subshells.running
     if not ids: return
     for record in follower:
-        if record and record[1].get("msg_id") in ids and record[0]["msg_id"] not in shown: pass_on(kernel, *record)
+        pass_on(record)
         if record is None and not ids & kernel.subshells.running: break
     kernel.iopub.drain()
-    for record in follower.rest():
-        if record and record[1].get("msg_id") in ids and record[0]["msg_id"] not in shown: pass_on(kernel, *record)
+    for record in follower.rest(): pass_on(record)
 
-def pass_on(kernel, header, parent, metadata, content):
+def publish_again(kernel, header, parent, metadata, content):
     "Publish a message that has just come from another cell."
     kind = header["msg_type"]
-    if kind == "execute_result": kind,content = "display_data",plain(content)
+    if kind == "execute_result":
+        kind = "display_data"
+        content = plain(content)
     if kind != "execute_input": kernel.output(kind, content, metadata=metadata)
 
 def print_list(pasts, journal):
     "Print which cells are kept, the newest last."
     for past in pasts:
-        if past.outputs: print(f"{past.last[11:19]}  {len(past.outputs):3} outputs  {past.title}")
-    print(lost(journal).strip() or f"{len([past for past in pasts if past.outputs])} cells with output")
+        time = past.last[11:19]
+        print(f"{time}  {len(past.outputs):3} outputs  {past.title}")
+    print(lost(journal).strip() or f"{len(pasts)} cells with output")
 
 def lost(journal):
     "How much had to go, in words; nothing if all is there."
@@ -63,17 +69,20 @@ def find(journal, content):
     """The messages that a replay_request asks for, oldest first, as dicts with header, parent_header, metadata and content.
 
     `content` may name a cell by `msg_id` or `number`, a time by `since`, and the kernel before this one by `last_kernel`. Raises: ValueError"""
-    if not journal: raise ValueError("nothing is kept: IPYMINI_JOURNAL_MB is 0")
-    known = "msg_id", "number", "since", "last_kernel"
-    for key in content:
-        if key not in known: raise ValueError(f"a replay_request has no {key!r}; it knows {', '.join(known)}")
+    if not journal: raise ValueError(nothing)
+    unknown = next((key for key in content if key not in words), None)
+    if unknown: raise ValueError(f"a replay_request has no {unknown!r}; it knows {', '.join(words)}")
     records = list(journal.records(bool(content.get("last_kernel"))))
-    id,number,since = (content.get(key) for key in known[:3])
-    if number is not None: ids = {past.id for past in fold(records) if past.number == number}
-    else: ids = None if id is None else {id}
-    names = "header", "parent_header", "metadata", "content"
-    return [dict(zip(names, record)) for record in records
-        if (ids is None or record[1].get("msg_id") in ids) and (since is None or record[0]["date"] >= since)]
+    ids,since = ids_of(records, content),content.get("since") or ""
+    def is_asked(header, parent, *_): return header["date"] >= since and (ids is None or parent.get("msg_id") in ids)
+    found = [record for record in records if is_asked(*record)]
+    return [dict(zip(("header", "parent_header", "metadata", "content"), record)) for record in found]
+
+def ids_of(records, content):
+    "The ids of the requests that `content`, of a replay_request, names; None if it names none."
+    id,number = content.get("msg_id"),content.get("number")
+    if number is not None: return {past.id for past in fold(records) if past.number == number}
+    return None if id is None else {id}
 
 class Past:
     "What one cell has published: `outputs` are (type, content, metadata) in the order in which they are to be seen."
@@ -88,10 +97,17 @@ class Past:
 
     @property
     def title(self):
+        "Its number and the first line of its source."
         line = next((line.strip() for line in self.code.splitlines() if line.strip()), "")
         return f"In [{self.number if self.number else ' '}]: {line}"
 
+    @property
+    def is_shown(self):
+        "True if it has outputs of its own, which those of %replay are not."
+        return bool(self.outputs) and not self.code.lstrip().startswith("%replay")
+
     def add(self, kind, content, metadata, date):
+        "Take in an output message, which was published at `date`."
         self.last = date
         if kind == "clear_output":
             if content.get("wait"): self.clears = True
@@ -99,10 +115,14 @@ class Past:
             return
         if self.clears: self.outputs.clear()
         self.clears = False
-        before = self.outputs[-1] if self.outputs else None
-        if kind == "stream" and before and before[0] == "stream" and before[1]["name"] == content["name"]: before[1]["text"].append(content["text"])
-        elif kind == "stream": self.outputs.append((kind, dict(name=content["name"], text=[content["text"]]), {}))
+        if kind == "stream": self.add_text(**content)
         else: self.outputs.append((kind, content, metadata))
+
+    def add_text(self, name, text):
+        "Take in text of the stream `name`: what comes in a row is one output."
+        kind,content,_ = self.outputs[-1] if self.outputs else (None, {}, None)
+        if kind == "stream" and content["name"] == name: content["text"].append(text)
+        else: self.outputs.append(("stream", dict(name=name, text=[text]), {}))
 
     def messages(self):
         "Type, content and metadata of each output, as it can be published for another cell."
@@ -115,11 +135,14 @@ def fold(records):
     "The cells of the journal's `records`, as a list of `Past` in the order in which they began."
     pasts,displays = {},{}
     for header,parent,metadata,content in records:
-        if parent.get("msg_type") not in ("execute_request", None) or not parent: continue
-        kind,content = header["msg_type"],deepcopy(content)
+        if parent.get("msg_type") != "execute_request": continue  # of a comm message, or of nobody
+        kind = header["msg_type"]
+        content = deepcopy(content)
         past = pasts.get(parent["msg_id"])
         if not past: past = pasts[parent["msg_id"]] = Past(parent)
-        if kind == "execute_input": past.number,past.code = content.get("execution_count"),content.get("code", "")
+        if kind == "execute_input":
+            past.number = content.get("execution_count")
+            past.code = content.get("code", "")
         elif kind == "update_display_data":
             for shown in displays.get(display_id(content), ()): shown.update(data=content["data"], metadata=content.get("metadata", {}))
             past.last = header["date"]
@@ -145,13 +168,13 @@ def unwatched(pasts, session, heard):
     """Those of `pasts` that another session than `session` ran, and that went on after that session was heard of last.
 
     `heard`: by session the date of its last request, as headers have it."""
-    return [past for past in pasts if past.outputs and past.session != session and past.last > heard.get(past.session, "")]
+    return [past for past in pasts if past.session != session and past.last > heard.get(past.session, "")]
 
 def select(argument, pasts, session, heard):
     "The cells that the words after `%replay` ask for. Raises: BadArgument"
     if not argument: return unwatched(pasts, session, heard)
-    if argument in ("--all", "--last-kernel"): return [past for past in pasts if past.outputs]
+    if argument in ("--all", "--last-kernel"): return pasts
     try: number = int(argument)
     except ValueError: raise BadArgument(f"%replay does not know {argument!r}: {usage}") from None
     if number > 0: return [past for past in pasts if past.number == number]
-    return [past for past in pasts if past.number and past.outputs][number or len(pasts):]
+    return [past for past in pasts if past.number][number or len(pasts):]

@@ -243,14 +243,16 @@ def test_a_cell_runs_a_cell_that_awaits(kc):
     assert kc.run("get_ipython().run_cell('import asyncio\\nawait asyncio.sleep(.01, 5)').result").result == "5"
 
 def test_uv_and_conda_are_run_for_this_python(fresh, tmp_path):
-    "Stand-ins tell how they were called"
+    "Stand-ins tell how they were called; ipykernel runs the module uv, we run the program"
     kc = fresh()
     (tmp_path/"uv.py").write_text("import sys\nprint('uv', *sys.argv[1:])")
-    (tmp_path/"conda").write_text("#!/bin/sh\necho conda $*")
-    (tmp_path/"conda").chmod(0o755)
+    for name in ("conda", "uv"):
+        (tmp_path/name).write_text(f"#!/bin/sh\necho {name} $*")
+        (tmp_path/name).chmod(0o755)
     (tmp_path/"conda-meta").mkdir()
     (tmp_path/"conda-meta/history").write_text("")
-    kc.run(f"import os, sys\nos.environ.update(PYTHONPATH='{tmp_path}', CONDA_EXE='{tmp_path}/conda')")
+    kc.run(f"import os, sys\nos.environ.update(PYTHONPATH='{tmp_path}', CONDA_EXE='{tmp_path}/conda', UV='{tmp_path}/uv')")
+    kc.run(f"os.environ['PATH'] = '{tmp_path}:' + os.environ['PATH']")
     assert "uv pip list" in kc.run("%uv pip list", timeout=60).stdout
     out = kc.run(f"before,sys.prefix = sys.prefix,'{tmp_path}'\n%conda install a_package\nsys.prefix = before").stdout
     assert f"conda install --yes --prefix {tmp_path} a_package" in out
