@@ -3,7 +3,7 @@
 import json, re, shutil, subprocess, sys
 from pathlib import Path
 from places import cli, contents, find, folder_of, install, run_uv
-from test_debugger import Client
+from dap import Client
 import pytest
 
 @pytest.fixture(scope="module")

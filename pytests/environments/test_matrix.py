@@ -4,7 +4,7 @@ A pairwise part of the matrix always runs; the rest has the marker `matrix`. The
 
 import os
 from places import Server, contents, install
-from test_debugger import Client
+from dap import Client
 import pytest
 
 versions = "3.11", "3.12", "3.13", "3.14"
