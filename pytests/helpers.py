@@ -1,14 +1,13 @@
 """A kernel process, and a client that plays the frontend: `kc.run(code)` is one cell, `kc.request(type, ...)` any request; both return a `Result`.
 
 The client is jupyter_client's; a test never loops over messages itself. Every wait has a deadline and says what it waited for."""
-import os, signal, subprocess, sys, time, zmq
+import json, os, signal, subprocess, sys, tempfile, time, zmq
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from queue import Empty
 from jupyter_client import BlockingKernelClient
-from jupyter_client.connect import write_connection_file
 from fastcore.basics import patch
 
 root = Path(__file__).resolve().parent.parent
@@ -37,13 +36,30 @@ class Result:
 
 def start(cwd=None, env=None, args=(), file=None, python=sys.executable, **kw):
     "Start a kernel on a new connection file, or on `file`; a client that has been welcomed. `kc.proc` is the process, `kc.stop()` ends it"
-    if not file: file,_ = write_connection_file(key=os.urandom(16).hex().encode())
+    if not file: file = connection_file()
     env = {**os.environ, "JPY_PARENT_PID": str(os.getpid()), **(env or {})}
     env.pop("PYTEST_CURRENT_TEST", None)
     proc = subprocess.Popen([python, "-m", "ipymini", "-f", file, *args], cwd=cwd, env=env, start_new_session=True, stdin=subprocess.DEVNULL, **kw)
+    until(lambda: has_ports(file) or proc.poll() is not None, "the ports of a kernel")
     kc = connect(file)
     kc.proc,kc.file = proc,file
     return kc
+
+
+def connection_file():
+    "A new connection file in which the kernel is to write free ports: what is free before it starts may be another's when it has"
+    fd,path = tempfile.mkstemp(suffix=".json", prefix="kernel-")
+    settings = dict(transport="tcp", ip="127.0.0.1", key=os.urandom(16).hex(), signature_scheme="hmac-sha256", **dict.fromkeys(ports, 0))
+    with open(fd, "w") as f: json.dump(settings, f)
+    return path
+
+
+ports = "shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"
+
+
+def has_ports(file):
+    with open(file) as f: settings = json.load(f)
+    return all(settings.get(port) for port in ports)
 
 
 def connect(file, welcome=True, timeout=20):

@@ -6,7 +6,6 @@ journal; that of a kernel that died is kept open by the next one, for `%replay -
 import os, stat, struct, threading
 from collections import deque
 from json import loads
-from queue import SimpleQueue
 
 sizes = struct.Struct("<4I")  # bytes of header, parent_header, metadata and content, which follow
 no_link = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -132,6 +131,7 @@ def is_kept(topic): return topic.startswith((b"stream.", b"display_data")) or to
 class Follower:
     "Gets what is recorded from now on, while it is entered; iterating waits for it, and gives None when some cell has ended."
     def __init__(self, journal):
+        from queue import SimpleQueue  # and heapq with it, which nobody else needs at the start
         self.journal = journal
         self.queue = SimpleQueue()
         self.put = self.queue.put
