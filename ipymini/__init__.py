@@ -12,5 +12,5 @@ def wait_until(condition, timeout=None):
     """True once `condition()` is true, False when `timeout` seconds have passed; comm messages, as of widgets, are handled meanwhile
 
     For code in a cell that cannot `await`. Call it on the thread that runs the cell; elsewhere it raises AttributeError."""
-    from .subshell import here
-    return here.sub.wait_until(condition, timeout)
+    from .features.wait_until import wait_until as wait
+    return wait(condition, timeout)

@@ -168,7 +168,7 @@ async def execute(kernel, subshell, msg):
     if subshell.aborting or msg.aborted: return aborted_reply()
     cell = msg.cell = Cell(require(content, code=str), iso())
     begin_cell(kernel, subshell, msg, cell)
-    try: reply = await subshell.user(kernel.bridge.execute(msg))
+    try: reply = await subshell.user_code.run(kernel.bridge.execute(msg))
     except KeyboardInterrupt: reply = kernel.bridge.interrupted(cell)
     end_cell(kernel, subshell, msg, cell)
     if reply["status"] == "error" and cell.stops_on_error: abort_queued(kernel, subshell)
@@ -183,7 +183,7 @@ def begin_cell(kernel, subshell, msg, cell):
     if not cell.silent: kernel.publish("execute_input", dict(code=cell.code, execution_count=cell.number))
     if cell.is_stored: tell_crash(kernel)
     kernel.crash_report.note_cell(cell.code)
-    subshell.context.run(parent.set, msg)
+    subshell.user_code.context.run(parent.set, msg)
 
 def end_cell(kernel, subshell, msg, cell):
     "Let out what the cell has put out, and leave nobody waiting for it."
@@ -241,9 +241,9 @@ def comm(kernel, subshell, msg):
     msg["content"].setdefault("data", {})
     def callback():
         token = parent.set(msg)
-        try: run_now(subshell.drive(kernel.bridge.comm(msg)))
+        try: run_now(subshell.user_code.drive(kernel.bridge.comm(msg)))
         finally: parent.reset(token)
-    context = subshell.context
+    context = subshell.user_code.context
     try: context.run(int)
     except RuntimeError: context = context.copy()  # a cell that waits in `wait_until` is in it
     context.run(callback)

@@ -108,7 +108,7 @@ class Lifecycle:
         from .compat import names
         names.install(kernel)
         kernel.bridge.boot()
-        run_now(main.drive(kernel.bridge.startup()))
+        run_now(main.user_code.drive(kernel.bridge.startup()))
         gc.freeze()
         gc.enable()
         kernel.loaded.set()
@@ -125,7 +125,7 @@ class Lifecycle:
     def open(self):
         "Let cells run. On the shell thread"
         self.sockets.iopub.greeting = None
-        self.kernel.subshells.main.doom(self.signals.early_target)
+        self.kernel.subshells.main.user_code.doom(self.signals.early_target)
         for msg in self.kernel.subshells.open(): self.kernel.on_shell(msg)
 
     # -- the end
@@ -168,7 +168,7 @@ class Lifecycle:
 
     def finish_here(self, frame):
         "Finish, unless this thread does already, or is where a lock of ours may be held: the next signal comes soon. In a signal handler"
-        if not self.ending.finisher.locked() and not self.kernel.subshells.main.delicate(frame): self.finish()
+        if not self.ending.finisher.locked() and not self.kernel.subshells.main.user_code.is_delicate(frame): self.finish()
 
     def finish(self):
         "Run exit functions, let everything out, and go; on the main thread, or, without the exit functions, on the control thread when that hangs."

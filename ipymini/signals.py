@@ -2,7 +2,7 @@
 
 Python runs a signal handler on the main thread, when that comes to its next bytecode: `Signals.on_signal` interrupts what the main thread runs. The wakeup
 descriptor tells the control thread of the same signal (`on_wakeup`), which is there when the main thread is stuck: it interrupts the subshells and the
-prompts, shows where a cell is stuck, and ends the kernel. What an interrupt does in each state is the table in `subshell`."""
+prompts, shows where a cell is stuck, and ends the kernel. What an interrupt does in each state is the table in `interrupts`."""
 import os, signal, sys, threading
 from socket import socketpair
 
@@ -65,10 +65,10 @@ class Signals:
         if not subshells.are_open: self.early_target = next((msg for msg in subshells.early if msg.type == "execute_request"), None)
         if not main: return self.land()
         if self.lifecycle.ending.is_overdue: return self.lifecycle.finish_here(frame)
-        if self.lifecycle.ending.is_stopping: main.put_off = sys.maxsize
-        if processes.forking() or main.must_wait(frame): return subshells.later(.001, self.try_again)
+        if self.lifecycle.ending.is_stopping: main.user_code.put_off = sys.maxsize
+        if processes.forking() or main.user_code.must_wait(frame): return subshells.later(.001, self.try_again)
         self.land()
-        main.interrupt(frame)
+        main.user_code.interrupt(frame)
 
     def land(self):
         "Let an interrupt_request be answered."
@@ -127,7 +127,8 @@ class Signals:
     def interrupt_subshell(self, subshell):
         "Interrupt `subshell`, once it has left delicate code."
         frame = sys._current_frames().get(subshell.tid)
-        if frame and (subshell.must_wait(frame) or not subshell.interrupt(frame)): self.kernel.subshells.later(.001, self.interrupt_subshell, subshell)
+        code = subshell.user_code
+        if frame and (code.must_wait(frame) or not code.interrupt(frame)): self.kernel.subshells.later(.001, self.interrupt_subshell, subshell)
 
     def note_interrupt(self, msg):
         "Note that an interrupt came while `msg` ran, or None; the second one soon after another shows where the cell is stuck."

@@ -45,7 +45,7 @@ class Subshells:
 
     def enqueue(self, msg, subshell):
         "Queue `msg`; what is quick is answered from the side if `subshell` is not free soon."
-        is_held_up = msg.type in quick and (subshell.msg or subshell.q)
+        is_held_up = msg.type in quick and (subshell.msg or subshell.queue)
         subshell.put(msg)
         if is_held_up: self.call_aside(self.overtaking.overtake, subshell)
 
@@ -81,8 +81,8 @@ class Subshells:
     def start_side(self):
         "Start the side subshell: before the first cell, which may use up the descriptors that its loop needs."
         if self.side: return
-        self.side = self.new("aside", traced=False)
-        self.side.start()
+        self.side = self.new("aside")
+        self.side.start(traced=False)
 
     def create(self, id):
         "Start a subshell of its own thread; its id."
@@ -90,9 +90,9 @@ class Subshells:
         self.by_id[id].start()
         return id
 
-    def new(self, id=None, traced=True):
+    def new(self, id=None):
         from .subshell import Subshell
-        return Subshell(self.serve, id, traced)
+        return Subshell(self.serve, id)
 
     def delete(self, id):
         "Take the subshell `id` away; the messages that waited there. A cell that runs may end. Raises: UnknownSubshellError"
@@ -158,7 +158,7 @@ class Overtaking:
         "The subshell for `msg`, the only message of its comm: where `named` has begun to handle comms, their order is kept"
         present = list(self.subshells.by_id.values())
         comm = self.subshells.comm_of(msg)
-        begun = named in present and (named.msg or named.q)
+        begun = named in present and (named.msg or named.queue)
         if begun and not (comm and comm.in_use()): return named
         return comm.home if comm and comm.home in present else self.subshells.main
 
@@ -169,7 +169,7 @@ class Overtaking:
         running = msg is not None and not msg.ended
         left = min(patience, subshell.since+patience-clock.monotonic()) if running else patience
         if left <= 0: self.move(subshell, msg)
-        if not any(other.type in quick or other.type in comm_types for other in list(subshell.q)): self.waiting.discard(subshell)
+        if not any(other.type in quick or other.type in comm_types for other in list(subshell.queue)): self.waiting.discard(subshell)
         elif left > 0: self.subshells.later(left, self.overtake, subshell)
 
     def move(self, subshell, running):

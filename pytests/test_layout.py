@@ -11,7 +11,7 @@ sys.path.insert(0, str(root/"tools"))
 import arrows
 
 # from below: a room imports only what stands before it, or on its own floor; `environments` and `pods` stand beside, and import nothing of these but the version
-floors = ["__init__", "wire parent cell contents tracebacks system", "interrupts subshell capture output history channels debugger compat features", "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
+floors = ["__init__", "wire parent cell contents light_asyncio tracebacks system", "interrupts subshell capture output history channels debugger compat features", "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
 beside = {"environments", "pods"}
 
 rooms = {name.strip(): (set(ours.split()), set(libraries.split()))
@@ -64,7 +64,7 @@ def test_no_import_goes_upwards():
     "But for `wait_until`, which a cell finds in the package itself"
     pairs = {(room, other) for room,(ours,_) in rooms.items() for other in ours}
     inside = {(room, other) for room,other in pairs if not {room.partition(".")[0], other.partition(".")[0]} & beside}
-    assert {(room, other) for room,other in inside if floor(other) > floor(room)} == {("__init__", "subshell")}
+    assert {(room, other) for room,other in inside if floor(other) > floor(room)} == {("__init__", "features.wait_until")}
 
 def test_no_import_cycle(): assert arrows.cycles(arrows.all_arrows(arrows.package)) == []
 
@@ -107,7 +107,7 @@ def test_only_serve_replies(): assert where(calls("send_reply")) == {"kernel.Ker
 
 def test_nobody_sleeps():
     "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for; and for a signal"
-    assert where(calls("sleep")) <= {"signals.Signals.on_end", "system.processes.wait_process", "system.processes.reap", "subshell.Subshell.wait_until",
+    assert where(calls("sleep")) <= {"signals.Signals.on_end", "system.processes.wait_process", "system.processes.reap", "features.wait_until.wait_until",
         "pods.process.Process.wait_for_end", "environments.session.end"}
 
 def test_no_timer_repeats():
@@ -142,8 +142,8 @@ def test_exceptions_are_caught_by_name():
 
 def test_base_exceptions_are_caught_around_user_code_only():
     "`run_untraced` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
-    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless", "contents.error_content", "subshell.Subshell.drive",
-        "subshell.Subshell.forever", "subshell.Subshell.user.cell", "debugger.untraced.run_untraced.run", "debugger.values.brief", "channels.channel.Channel.wake",
+    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless", "contents.error_content", "interrupts.UserCode.drive",
+        "subshell.Subshell.forever", "interrupts.UserCode.outcome", "debugger.untraced.run_untraced.run", "debugger.values.brief", "channels.channel.Channel.wake",
         "compat.loops.aside.call", "compat.loops.run_nested", "compat.threads.carry_into_threads.starting", "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
         "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again
 

@@ -1,4 +1,4 @@
-"What an interrupt does in the states that the table in the docstring of `ipymini.subshell` lists, where test_interrupt.py does not show it"
+"What an interrupt does in the states that the table in the docstring of `ipymini.interrupts` lists, where test_interrupt.py does not show it"
 import os, pytest, subprocess, sys
 from helpers import root, until
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Interrupts by the thousand, in each state of the table in `ipymini.subshell`; prints how many were lost
+"""Interrupts by the thousand, in each state of the table in `ipymini.interrupts`; prints how many were lost
 
 `tools/storm.py [number] [state ...]`. An interrupt is lost when its cell, which runs for ever, has not ended 3 s later. Run it by the Python whose kernel is meant."""
 import random, sys, time, zmq

@@ -78,7 +78,7 @@ class IPythonKernel:
 
     def do_one_iteration(self):
         "Handle the comm messages that wait, on this thread; may be awaited, too: jupyter_ui_poll."
-        self.sub.comms(lambda coro: next(coro.__await__(), None))
+        self.sub.handle_comms()
         return Done()
 
     @cached_property

@@ -1,22 +1,22 @@
 "Event loops of the user's within ours: `asyncio.run` and its like work in a plain cell."
-import asyncio, sys
-from asyncio.base_events import BaseEventLoop
+import sys
 from functools import wraps
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 
-from ..subshell import drive_code
+from ..interrupts import drive_code
+from ..light_asyncio import asyncio
 
 def let_loops_nest():
     "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever"
-    for cls,name in ((asyncio.Runner, "run"), (asyncio.Runner, "close"), (BaseEventLoop, "run_forever")): setattr(cls, name, aside(getattr(cls, name)))
-    run = aside(BaseEventLoop.run_until_complete)
+    for cls,name in ((asyncio.Runner, "run"), (asyncio.Runner, "close"), (asyncio.BaseEventLoop, "run_forever")): setattr(cls, name, aside(getattr(cls, name)))
+    run = aside(asyncio.BaseEventLoop.run_until_complete)
 
     @wraps(run)
     def run_until_complete(loop, future):
         nested = loop is asyncio._get_running_loop() and plain(sys._getframe(1))
         return run_nested(loop, future) if nested else run(loop, future)
 
-    BaseEventLoop.run_until_complete = run_until_complete
+    asyncio.BaseEventLoop.run_until_complete = run_until_complete
     asyncio.run = asyncio.runners.run = aside(asyncio.run)
 
 def run_nested(loop, future):

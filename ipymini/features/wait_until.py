@@ -1,0 +1,17 @@
+"""`ipymini.wait_until`, for a cell that cannot await.
+
+Not in `subshell`: an interrupt ends its wait at once, as it ends a library's."""
+from ..subshell import here
+from ..system.clock import clock
+
+pause = .01  # seconds between two looks at the condition; no event tells of it
+
+def wait_until(condition, timeout):
+    "True once `condition()` is, False after `timeout` seconds; handles comm messages meanwhile, on this thread, which it blocks."
+    subshell = here.subshell
+    end = None if timeout is None else clock.monotonic()+timeout
+    while not condition():
+        if end and clock.monotonic() > end: return False
+        subshell.handle_comms()
+        if not condition(): clock.sleep(pause)
+    return True

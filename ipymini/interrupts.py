@@ -1,0 +1,280 @@
+"""User code, and how a KeyboardInterrupt gets into it and nowhere else.
+
+User code runs below the frame of `UserCode.drive`, and only there: what interrupts looks for that frame instead of trusting a flag. Read
+`UserCode.run` and `drive` for the life of a cell's code, then `interrupt` and what it calls, then the functions that look at frames.
+
+What an interrupt does depends on where the subshell's thread is, which its frame tells:
+
+| state | told by | an interrupt |
+|---|---|---|
+| idle | no message, none queued | does nothing |
+| loading, no startup file runs | not open yet | hits the first cell that has arrived when it begins |
+| a startup file runs | below `drive` | is raised there, and hits the first cell that has arrived |
+| between cells | user code has ended or none runs | hits the next cell that has arrived when it begins |
+| busy, before user code | not below `drive` yet | hits this cell when it begins |
+| in user code | below `drive` | is raised there |
+| awaiting | the cell's task waits | wakes the task and is thrown at the await |
+| in a callback of the user's | below the loop's `Handle._run` | is raised there, if no cell awaits, or one has been hit already |
+| in our code, called by user code | below `drive`, in `ipymini.*` | comes again a millisecond later |
+| in delicate code | below `drive`, in a delicate module, entering a `with`, or where IPython swallows it | comes again a millisecond later, `patience` times at most |
+| in `drive` itself | its own frame | comes again a millisecond later |
+
+Our code is all but `ipymini.features` and `ipymini.pods`, which run as a library of the user's does. A signal that comes just before a call that
+blocks would be handled when that returns: the control thread breaks into the call a little later (`signals`)."""
+import os, sys, threading
+from contextvars import Context
+from opcode import opmap
+from threading import get_ident
+from types import coroutine
+
+from .light_asyncio import asyncio
+
+insistence = 3  # interrupts of one cell, from which on it does not help to swallow them
+patience = 200  # how often in a row an interrupt is put off: delicate code may block
+# modules in which a KeyboardInterrupt of a cell could be swallowed, or leave a lock locked; between cells it would hit a later one
+delicate_modules = ("ipymini.", "json", "hmac", "importlib._bootstrap", "logging",
+    "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell", "IPython.core.history")
+library_modules = "ipymini.features.", "ipymini.pods."  # these wait for commands and other processes, and hold up nothing else of ours
+
+class Interrupted(asyncio.CancelledError, KeyboardInterrupt):
+    "The KeyboardInterrupt of a cell that awaits: task groups, time-outs and `except CancelledError` clean up as they do for a cancellation."
+
+Interrupted.__name__ = Interrupted.__qualname__ = "KeyboardInterrupt"  # as which it is shown
+Interrupted.__module__ = "builtins"
+
+class UserCode:
+    """The user's code that one subshell runs; any thread may interrupt it.
+
+    Of the subshell it reads `msg`, the message that is handled, `queue`, those that wait, and `tid`, its thread."""
+    def __init__(self, subshell):
+        self.subshell = subshell
+        self.context = Context()  # one for all cells: what one sets the next finds
+        self.running = False      # True while the code of a cell runs
+        self.task = None          # the Task of the cell that runs, once it has begun
+        self.asked = 0            # cancellations of the task by `wake` that `uncancel` has not taken back
+        self.hits = 0             # interrupts of the cell that runs
+        self.put_off = 0          # how often in a row an interrupt was put off
+        self.lock = threading.Lock()  # held while another thread injects an interrupt, and when the code ends, which no interrupt may outlast
+        self.doomed = None        # the cell that `verdict` is thrown into as soon as its code begins or goes on
+        self.verdict = None       # the exception for `doomed`
+        self.ended = None         # the last cell whose code has ended
+
+    # -- running it, on the subshell's thread
+
+    async def run(self, coro):
+        "The result of `coro`, the code of the cell that runs, in a task of its own."
+        self.asked = 0
+        self.hits = 0
+        self.running = True
+        try:
+            task = self.subshell.begin(self.outcome(coro), self.context)
+            if self.subshell.msg is self.doomed: self.wake()  # it awaits already, where tasks begin at once
+            result,exception = await task
+            if exception: raise exception
+            return result
+        except asyncio.CancelledError: raise KeyboardInterrupt from None  # an `Interrupted`, or it cancelled itself
+        finally:
+            try: self.leave()
+            except KeyboardInterrupt:  # `interrupt_there` injected it when the code was ending
+                self.leave()
+                raise
+            if sys.gettrace() is untraced: sys.settrace(None)
+
+    async def outcome(self, coro):
+        "The result of `coro` and None, or None and what it raised: asyncio would leave its loop for a KeyboardInterrupt and its like."
+        self.task = asyncio.current_task()  # from now on `wake` may cancel it: a task that has not begun would never run
+        try: return await self.drive(coro, self.subshell.msg),None
+        except BaseException as e: return None,e
+
+    def leave(self):
+        "From now on interrupts leave this thread alone; one injected is raised here at the latest, as Python looks for it after each call."
+        with self.lock:
+            self.task = None
+            self.running = False
+            self.ended = self.subshell.msg
+
+    @coroutine
+    def drive(self, coro, cell=None):
+        "Run `coro`, user code; what an interrupt or a signal handler has for `cell`, if it is one's, is thrown into it when it begins or awaits."
+        exception = None
+        pid = os.getpid()
+        while True:
+            if cell and cell is self.doomed:
+                exception = self.verdict
+                self.doomed = None
+            try: future = coro.throw(exception) if exception else coro.send(None)
+            except StopIteration as e:
+                if cell: self.ended = cell
+                return e.value
+            finally:
+                if os.getpid() != pid: leave_child()
+            try: exception = yield future
+            except asyncio.CancelledError as e:
+                exception = e
+                self.uncancel()
+                if self.hits >= insistence:
+                    abandoned.append(coro)  # it swallows what ends others, and would swallow the close of its end, on whatever thread that came
+                    raise exception from None
+            except BaseException as e: exception = e
+
+    def uncancel(self):
+        "Take back the cancellations of `wake`, so that time-outs and task groups of the cell do not count them."
+        for _ in range(self.asked): self.task.uncancel()
+        self.asked = 0
+
+    # -- where the thread is
+
+    def must_wait(self, frame):
+        "True if an interrupt that comes while the thread is at `frame` has to come again, as the table says."
+        wait = self.is_delicate(frame) and (self.put_off < patience or frame.f_code is drive_code)
+        self.put_off = self.put_off+1 if wait else 0
+        return wait
+
+    def is_delicate(self, frame):
+        "True if `frame` is in code, called by the user's, that an interrupt could break or that could swallow it."
+        return self.is_user_code(frame) and is_delicate(frame)
+
+    def is_user_code(self, frame):
+        "True if `frame` is called by user code: of a cell, or of a callback while no cell waits for the interrupt."
+        if below(frame, drive_code): return True
+        has_doomed = self.doomed is not None and self.doomed is self.subshell.msg  # the callback holds up the cell that is to go on
+        return (has_doomed or not self.awaits()) and below_callback(frame)
+
+    def awaits(self):
+        "True if a cell has begun and not ended: it awaits, if nothing is below `drive`."
+        return self.task is not None and not self.task.done()
+
+    # -- interrupting it, on any thread
+
+    def interrupt(self, frame):
+        """Interrupt what the subshell's thread does at `frame`, as the table says, unless it `must_wait`.
+
+        On that thread, in a signal handler, KeyboardInterrupt is raised right here. False if it has to come again, as the thread has moved on."""
+        is_here = get_ident() == self.subshell.tid
+        if self.is_user_code(frame): return self.interrupt_here(frame) if is_here else self.interrupt_there(frame)
+        self.hits += 1
+        self.doom(self.next_cell())
+        return is_here or not self.doomed or not below(sys._current_frames().get(self.subshell.tid), drive_code)
+
+    def interrupt_here(self, frame):
+        "Raise KeyboardInterrupt, in a signal handler on the subshell's thread."
+        self.count_hit(frame)
+        if self.hits >= insistence: insist(frame)
+        raise KeyboardInterrupt
+
+    def interrupt_there(self, frame):
+        "Raise KeyboardInterrupt in the subshell's thread, from another one; False if it is no longer at `frame`."
+        with self.lock:
+            if not inject(self.subshell.tid, frame): return False
+            self.count_hit(frame)
+        return True
+
+    def count_hit(self, frame):
+        "Count an interrupt that is raised at `frame`; one of a callback leaves the cell, which it holds up, doomed."
+        self.hits += 1
+        if below(frame, drive_code): self.doomed = None
+
+    def next_cell(self):
+        "The cell that runs, or is about to, else the first that has arrived; or None."
+        cells = (msg for msg in (self.subshell.msg, *self.subshell.queue) if msg and msg.type == "execute_request")
+        return next((cell for cell in cells if cell is not self.ended), None)
+
+    def doom(self, cell, exception=None):
+        "Have `exception`, or KeyboardInterrupt, thrown into `cell` when its code begins or goes on, and see that it does; `cell` may be None."
+        self.verdict = exception or Interrupted()
+        self.doomed = cell
+        if cell: self.subshell.tell(self.wake)
+
+    def wake(self):
+        "Let the cell that is doomed go on, if it awaits."
+        if self.subshell.msg is not self.doomed or not self.awaits(): return
+        self.asked += 1
+        self.task.cancel()
+
+abandoned = []  # coroutines that nothing waits for any more
+drive_code = UserCode.drive.__code__
+callback_code = asyncio.Handle._run.__code__
+round_code = asyncio.BaseEventLoop._run_once.__code__
+start_code = threading.Thread.start.__code__
+
+def leave_child():
+    "End a forked child at the end of its cell: it has no business in our loop."
+    for stream in (sys.stdout, sys.stderr): stream.flush()
+    os._exit(0)
+
+# -- where a frame is
+
+def below(frame, code):
+    "True if `frame` was called, however far up, by a frame of `code`."
+    while frame and frame.f_code is not code: frame = frame.f_back
+    return frame is not None
+
+def below_callback(frame):
+    "True if `frame` belongs to a callback of the loop that is neither a cell nor ours."
+    inner = None
+    while frame and frame.f_code is not callback_code:
+        inner = frame
+        frame = frame.f_back
+    if not (frame and inner): return False
+    name = module(inner)
+    return name == "ipymini.features.gui" or not name.startswith(("ipymini.", "asyncio."))
+
+def is_delicate(frame):
+    "True if an interrupt at `frame` could break something, or be swallowed."
+    name = module(frame)
+    if name.startswith(delicate_modules) and not name.startswith(library_modules): return True
+    return frame.f_code is drive_code or enters(frame) or swallows(frame)
+
+def module(frame):
+    "The name of the module whose code `frame` runs."
+    return frame.f_globals.get("__name__", "")
+
+enter_ops = [opmap[name] for name in ("BEFORE_WITH", "LOAD_SPECIAL") if name in opmap]  # Python 3.11 to 3.13; 3.14
+
+def enters(frame):
+    """True if `frame`, or the one that called it, enters a `with`, or it is an `__enter__` or `__exit__` itself.
+
+    There a lock may be taken, and its block not begun: nothing would give it back. From Python 3.14 on that is so behind every `__enter__`."""
+    if frame.f_code.co_name in ("__enter__", "__exit__"): return True
+    return any(at_enter(caller) for caller in (frame, frame.f_back) if caller)
+
+def at_enter(frame):
+    "True if the instruction that `frame` is at calls the `__enter__` of a `with`."
+    code = frame.f_code.co_code
+    index = frame.f_lasti
+    return code[index] in enter_ops or code[index] == opmap["CALL"] and code[index-2] in enter_ops
+
+def swallows(frame):
+    "True if a function of IPython that takes a KeyboardInterrupt for itself called `frame`: it shows a traceback, or calls hooks."
+    while frame and frame.f_code is not drive_code:
+        if frame.f_code.co_name in ("showtraceback", "trigger") and module(frame).startswith("IPython.core."): return True
+        frame = frame.f_back
+    return False
+
+# -- what raises
+
+def inject(tid, frame):
+    "Raise KeyboardInterrupt in the thread `tid`, at `frame`; False if it has moved on, or starts a thread: Python 3.11 would raise it there."
+    from ctypes import c_ulong, py_object, pythonapi
+    thread,exception = c_ulong(tid),py_object(KeyboardInterrupt)
+    if below(frame, start_code) or sys._current_frames().get(tid) is not frame: return False
+    pythonapi.PyThreadState_SetAsyncExc(thread, exception)
+    rouse(frame)
+    return True
+
+def rouse(frame):
+    "Wake the loop that waits in `frame`, if one does: nested in a cell, it would see the exception only when it wakes."
+    while frame and frame.f_code is not round_code: frame = frame.f_back
+    if frame: frame.f_locals["self"].call_soon_threadsafe(lambda: None)
+
+def insist(frame):
+    "Raise KeyboardInterrupt once more at the next line that user code comes to, should it swallow the one that is coming."
+    def again(frame, event, arg):
+        if event == "line": raise KeyboardInterrupt
+        return again
+    while frame.f_code is not drive_code and frame.f_back:
+        frame.f_trace = again
+        frame = frame.f_back
+    sys.settrace(untraced)
+
+def untraced(frame, event, arg): "Trace no function but those that are traced already."
