@@ -1,6 +1,8 @@
-"Exit functions run on the main thread or not at all, as what they touch is used there: at the end of a kernel that is loading, or that is stuck in a cell"
+"""The end of a kernel by `exit`, and exit functions
+
+Those run on the main thread or not at all, as what they touch is used there: also at the end of a kernel that is loading, or that is stuck in a cell."""
 import pytest
-from test_end import cells, begin, gone, head, shutdown
+from endings import begin, cells, gone, head, shutdown, stubborn
 from helpers import until
 
 def note(path): return f"atexit.register(lambda: open({str(path)!r}, 'w').write(threading.current_thread().name))"
@@ -36,3 +38,91 @@ def test_exit_functions_do_not_run_beside_a_main_thread_that_loads(own, tmp_path
     until((tmp_path/"begun").exists, "the startup file")
     shutdown(kc)
     assert gone(kc, 0, 4) and not (tmp_path/"ran").exists()
+
+# -- exit functions
+
+@pytest.mark.parametrize("code", ["atexit.register(print, 'bye')", "atexit.register(lambda: os.write(1, b'bye\\n'))", "atexit.register(os.system, 'echo bye')"])
+@pytest.mark.parametrize("running", ["idle", "sleep", "await"])
+def test_output_of_exit_functions_is_delivered(own, code, running):
+    kc = own()
+    kc.run(head+code)
+    id = begin(kc, cells[running])
+    kc.submit("shutdown_request", dict(restart=False), channel="control")
+    def said():
+        kc.collect("control", .05)
+        return "bye" in "".join(r.stdout for r in kc.held.values())
+    until(said, f"the output of an exit function after {id}", 5)
+    assert gone(kc, 0, 4)
+
+def test_exit_functions_run_once_and_in_order(own, tmp_path):
+    kc = own()
+    kc.run(head+f"def note(s):\n    with open({str(tmp_path/'log')!r}, 'a') as f: f.write(s)\nfor s in 'abc': atexit.register(note, s)\nNone")
+    shutdown(kc)
+    assert gone(kc, 0, 4) and (tmp_path/"log").read_text() == "cba"
+
+def test_forked_children_do_not_run_exit_functions(own, tmp_path):
+    kc = own()
+    kc.run(head+f"def note(s):\n    with open({str(tmp_path/'log')!r}, 'a') as f: f.write(s)\natexit.register(note, 'x')\nfor _ in range(3):\n    pid = os.fork()\n    if not pid: break\n"
+        "    os.waitpid(pid, 0)")
+    shutdown(kc)
+    assert gone(kc, 0, 4) and (tmp_path/"log").read_text() == "x"
+
+def test_an_exit_function_that_fails_does_no_harm(own):
+    kc = own(stderr=-3)
+    kc.run(head+"atexit.register(lambda: 1/0)")
+    shutdown(kc)
+    assert gone(kc, 0, 4)
+
+@pytest.mark.parametrize("code", ["time.sleep(60)", "exec('while True: pass')", "threading.Event().wait()", "ctypes.CDLL(None).usleep(60_000_000)"])
+def test_an_exit_function_that_hangs_is_left(own, code):
+    kc = own()
+    kc.run(head+f"atexit.register(lambda: {code})")
+    shutdown(kc)
+    assert gone(kc, 0, 5)
+
+def test_history_is_written_at_the_end(own, tmp_path):
+    db = tmp_path/"history.sqlite"
+    kc = own(args=[f"--HistoryManager.hist_file={db}"])
+    kc.run("remember = 'me'")
+    shutdown(kc)
+    assert gone(kc, 0, 4)
+    import sqlite3
+    with sqlite3.connect(db) as con: assert ("remember = 'me'",) in con.execute("select source_raw from history").fetchall()
+
+# -- exit()
+
+@pytest.mark.parametrize("code", ["exit()", "quit()", "exit", "quit", "get_ipython().ask_exit()", "exit(0)"])
+def test_exit_in_a_cell(own, code):
+    kc = own()
+    r = kc.run(code)
+    assert (r.status, [p["source"] for p in r.content["payload"]]) == ("ok", ["ask_exit"])
+    assert gone(kc, 0, 4)
+
+def test_exit_tells_everybody(own):
+    kc = own()
+    r = kc.run("exit()")
+    assert r.of("shutdown_reply") == [dict(status="ok", restart=False)]
+
+def test_exit_with_children(own):
+    kc = own()
+    begin(kc, stubborn["shell"])
+    kc.run("exit()")
+    assert gone(kc, 0, 6)
+
+@pytest.mark.parametrize("code", ["exit(True)", "quit(keep_kernel=True)"])
+def test_exit_that_keeps_the_kernel(own, code):
+    kc = own()
+    r = kc.run(code)
+    assert [p["keepkernel"] for p in r.content["payload"]] == [True]
+    assert kc.run("1").result == "1"
+
+@pytest.mark.parametrize("code", ["import sys; sys.exit()", "import sys; sys.exit(3)", "raise SystemExit", "import threading, sys; threading.Thread(target=sys.exit).start()"])
+def test_sys_exit_does_not_end_the_kernel(own, code):
+    kc = own()
+    kc.run(code)
+    assert kc.run("1").result == "1"
+
+def test_os_exit_ends_the_kernel_and_nothing_waits(own):
+    kc = own()
+    kc.cell("import os; os._exit(5)")
+    assert gone(kc, 5, 4)
