@@ -4,7 +4,6 @@ Read it as the life of a request: `Kernel.on_shell` and `on_control` (in), `serv
 that take the kernel, the subshell and the message and return the content of the reply, and the tables that name them. To add a message type: one function,
 one row, one test. `Bridge` is imported while the sockets answer already, by `lifecycle`."""
 import os, threading
-from contextlib import contextmanager
 from inspect import isawaitable
 
 from .cell import Cell
@@ -62,13 +61,16 @@ class Kernel:
 
     async def serve(self, channel, subshell, msg):
         "Run the handler for `msg` between busy and idle, and send the content that it returns on `channel`."
-        reply = None
-        with self.busy(msg):
+        send_reply = None
+        token = self.tell_busy(msg)
+        try:
             try: content = await self.answer(channel, subshell, msg)
             except Exception as e: content = error_reply(e)
             replies = content is not None and msg.type.endswith("_request")
-            if replies and not self.ending.is_forced: reply = self.pack_reply(msg, content)  # what was cut off has no result
-        if reply: self.send_reply(channel, subshell, reply)
+            if replies and not self.ending.is_forced:  # what was cut off has no result
+                reply = self.pack_reply(msg, content)
+                send_reply = lambda: channel.send(reply)
+        finally: self.tell_idle(msg, token, send_reply, at_once=not subshell or subshell is self.subshells.side)
         self.ending.begin_if_decided()
 
     async def answer(self, channel, subshell, msg):
@@ -88,23 +90,21 @@ class Kernel:
         try: return self.wire.pack(kind, content, msg, metadata, ids=msg.ids)
         except Exception as e: return self.wire.pack(kind, error_reply(e), msg, metadata, ids=msg.ids)
 
-    def send_reply(self, channel, subshell, reply):
-        "Send a reply; one that comes of a queue behind all that was published before it, as some clients take it for the end of a cell."
-        if subshell and subshell is not self.subshells.side: self.iopub.fence(lambda: channel.send(reply))
-        else: channel.send(reply)
-
-    @contextmanager
-    def busy(self, msg):
-        "Whatever is published inside answers `msg`, between its busy and its idle."
+    def tell_busy(self, msg):
+        "From now on whatever is published answers `msg`; what `tell_idle` needs to end that."
         token = parent.set(msg)
         self.publish("status", dict(execution_state="busy"))
-        try: yield
-        finally:
-            with self.status_lock:
-                msg.ended = True
-                self.publish("status", dict(execution_state="idle"))
-            if self.iopub.journal: self.iopub.journal.cell_ended()
-            parent.reset(token)
+        return token
+
+    def tell_idle(self, msg, token, send_reply, at_once):
+        "Tell that `msg` is done, and send its reply: behind all that was published before, as some clients take it for the end of a cell, or `at_once`."
+        frames = self.wire.pack("status", dict(execution_state="idle"), msg, ids=[self.topic_of("status")])
+        with self.status_lock:
+            msg.ended = True
+            self.iopub.send(frames, None if at_once else send_reply)
+        if at_once and send_reply: send_reply()
+        if self.iopub.journal: self.iopub.journal.cell_ended()
+        parent.reset(token)
 
     def still_busy(self, subshell):
         "Tell everybody that what `subshell` runs goes on, after the idle of a request that overtook it."
@@ -145,7 +145,7 @@ class Kernel:
         "The line that the client of the cell that runs answers to `prompt`."
         msg = parent.get()
         content = dict(prompt=prompt, password=password)
-        return self.sockets.stdin.ask(msg, self.wire.pack("input_request", content, msg, ids=msg.ids))
+        return self.sockets.stdin.ask(msg, content)
 
     def leave(self, restart, delay=0):
         "End `delay` seconds after the request that this runs for is answered; the content of the shutdown_reply that everybody sees."

@@ -3,7 +3,7 @@
 Read `Lifecycle.run` for the beginning, `end` and `stop` for the end, `finish` for its last steps; `Ending` is what is known of it."""
 import atexit, gc, os, signal, sys, threading
 
-from .channels.connection import Connection
+from .channels.connection import BadConnection, Connection
 from .channels.journal import Journal
 from .channels.sockets import Sockets
 from .kernel import Kernel, run_now
@@ -11,7 +11,7 @@ from .parent import parent
 from .signals import Signals, grace
 from .system import crash, processes
 from .system.log import log
-from .wire import BadConnection, Msg, Wire, delim
+from .wire import Msg, UnknownScheme, Wire, delim
 
 switch = .0005  # seconds until a busy thread gives way, see docs/decisions.md: our threads need the GIL some ten times a message
 greeting = """this kernel waits for clients. Its connection file is {file}
@@ -47,7 +47,7 @@ class Ending:
         if self.is_decided: threading.Timer(self.delay, self.begin).start()
 
 class Lifecycle:
-    "One kernel process, on the connection file `file`. Raises: BadConnection"
+    "One kernel process, on the connection file `file`. Raises: BadConnection, UnknownScheme"
     def __init__(self, file, options, on_terminal=False):
         self.options = options
         self.on_terminal = on_terminal  # True if a person has started it there
@@ -202,7 +202,7 @@ def make_journal(path):
 def main(file, options, on_terminal=False):
     "Run a kernel on the connection file `file`, made if it is missing; ends the process."
     try: Lifecycle(file, options, on_terminal).run()
-    except BadConnection as e: sys.exit(f"ipymini: {e}")
+    except (BadConnection, UnknownScheme) as e: sys.exit(f"ipymini: {e}")
     except RuntimeError as e:
         if "thread" not in str(e): raise
         log(f"{e}: the limit of processes (ulimit -u) is too low for a kernel, which has about ten threads")

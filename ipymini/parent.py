@@ -1,43 +1,48 @@
-"The request that whatever runs now runs for, and which request the output of a thread belongs to."
+"""The request that whatever runs now runs for, and which request the output of a thread belongs to.
+
+`parent` is the one object that tells; what a context holds of its request is in the ContextVar `held`."""
 from contextvars import ContextVar
 
-held = ContextVar("parent", default=None)  # what a context holds of the request that it runs for: its `Msg`, or a `Lent`
+held = ContextVar("parent", default=None)  # a `Msg`, or a `Lent`
 
 class Lent:
-    "The request of a cell as a thread holds it that serves whatever cell runs once that one has ended"
+    "The request of a cell as a thread holds it that serves whatever cell runs once that one has ended."
     def __init__(self, msg): self.msg = msg
 
 class Parent:
-    "The request that whatever runs now runs for: `set` and `reset` as of a ContextVar, `get` with the rule for threads"
-    set,reset = held.set,held.reset
+    "The request that whatever runs now runs for: `set` and `reset` as of a ContextVar, `get` with the rule for threads."
+    set = held.set
+    reset = held.reset
 
     def __init__(self): self.cells = []  # requests whose cells run, and the newest one, though it may have ended; newest last
 
     def get(self):
-        "The `Msg`, or None"
+        "The `Msg`, or None."
         msg = held.get()
         return self.now(msg.msg) if type(msg) is Lent else msg
 
     def now(self, msg):
-        "`msg` while its cell runs, then the newest cell that runs, if one does"
-        return msg if runs(msg) else next((o for o in reversed(self.cells) if runs(o)), msg)
+        "`msg` while its cell runs, then the newest cell that runs, if one does."
+        return msg if runs(msg) else next((cell for cell in reversed(self.cells) if runs(cell)), msg)
 
     def begin(self, msg):
-        "Note that the cell of `msg` begins"
+        "Note that the cell of `msg` begins."
         self.cells = [*filter(runs, self.cells), msg]
 
     @property
     def latest(self):
-        "The request of the newest cell, or None: it owns what has no context at all"
+        "The request of the newest cell, or None: it owns what has no context at all."
         return self.cells[-1] if self.cells else None
 
-    def handed(self, own):
-        """What a thread is to hold that is started, or gets work, here and now; `own`: for code of a cell, which keeps its cell
+    def handed(self, keeps_cell):
+        """What a thread is to hold that is started, or gets work, here and now; `keeps_cell`: for code of a cell, which keeps its cell.
 
         A batch client, one that allows no stdin, reads the output of a cell only while it runs: there no thread keeps its cell."""
         msg = self.get()
-        batch = msg is not None and msg["content"].get("allow_stdin") is False
-        return msg if own and not batch or msg is None else Lent(msg)
+        if msg is None: return None
+        is_batch = msg["content"].get("allow_stdin") is False
+        return msg if keeps_cell and not is_batch else Lent(msg)
 
 def runs(msg): return not msg.ended
+
 parent = Parent()

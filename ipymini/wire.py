@@ -1,4 +1,6 @@
-"Bytes and messages: `Msg`, frames to messages and back, signatures, JSON. Standard library alone. Source: Jupyter messaging 5.5."
+"""Bytes and messages: `Msg`, frames to messages and back, signatures, JSON. Standard library alone. Source: Jupyter messaging 5.5.
+
+Read `Wire.parse` (in) and `Wire.pack` (out), then `encode`: what has a JSON form, and what is given one."""
 import hmac, json, os
 from functools import lru_cache
 from hmac import compare_digest
@@ -9,17 +11,19 @@ from .system.clock import clock
 
 delim = b"<IDS|MSG>"
 version = "5.5"
-history_size = 65536
-class BadMessage(ValueError): "Bytes that are no message for us; says why"
-class Duplicate(BadMessage):  "A signature seen before"
-class BadConnection(Exception): "A connection file, or an address in it, that cannot be used; says which and why"
+history_size = 65536  # signatures that are known to have been seen
+class BadMessage(ValueError): "Bytes that are no message for us; says why."
+class Duplicate(BadMessage): "A signature seen before."
+class UnknownScheme(ValueError): "A signature scheme that we do not have; says which, and what to use."
 
 class Msg(dict):
-    "A message as jupyter_client's dict has it; `ids` and `raw`, its header's bytes, go back on the wire unchanged"
-    def __init__(self, header, content=None, parent_header=None, metadata=None, buffers=(), ids=(), raw=None):
+    "A message as jupyter_client's dict has it; `ids` and `raw`, its header's bytes, go back on the wire unchanged."
+    def __init__(self, header, content=None, parent_header=None, metadata=None, buffers=(), raw=None):
         super().__init__(header=header, msg_id=header.get("msg_id"), msg_type=header.get("msg_type"), parent_header=parent_header or {},
             metadata=metadata or {}, content=content or {}, buffers=list(buffers))
-        self.type,self.ids,self.raw = header.get("msg_type"), ids, raw or encode(header)
+        self.type = header.get("msg_type")
+        self.ids = ()            # who sent it, and gets the reply
+        self.raw = raw or encode(header)
         self.cell = None         # the `Cell` of an execute_request that runs or has run
         self.ended = False       # True once its idle was published
         self.has_output = False  # True once something was published on its behalf
@@ -28,104 +32,123 @@ class Msg(dict):
         self.may_leave = None    # when a comm message may overtake a running cell; a time of the monotonic clock
 
     @classmethod
-    def of(cls, d):
-        "`d` itself, or the message that the plain dict `d`, a message or its header, describes; None of an empty one"
-        if isinstance(d, cls) or not d: return d or None
-        if "header" not in d: d = dict(header=d)
-        return cls(d.get("header") or {}, d.get("content"), d.get("parent_header"), d.get("metadata"), ids=d.get("ids", ()))
+    def of(cls, source):
+        "`source` itself, or the message that this plain dict, a message or its header, describes; None of an empty one."
+        if isinstance(source, cls) or not source: return source or None
+        if "header" not in source: source = dict(header=source)
+        header = source.get("header") or {}
+        msg = cls(header, source.get("content"), source.get("parent_header"), source.get("metadata"))
+        msg.ids = source.get("ids", ())
+        return msg
 
 class Wire:
-    "Packs and signs what goes out, checks and unpacks what comes in, for one process"
+    "Packs and signs what goes out, checks and unpacks what comes in, for one process. Raises: UnknownScheme."
     def __init__(self, key=b"", scheme="hmac-sha256"):
         try: self.mac = hmac.new(key, digestmod=scheme.removeprefix("hmac-")) if key else None
-        except (ValueError, TypeError): raise BadConnection(f"unknown signature_scheme {scheme!r}: use hmac-sha256") from None
-        self.session,self.ids,self.seen = os.urandom(16).hex(), count(1), {}
-        self.lock = Lock()  # protects `seen`, which the threads of several channels fill
+        except (ValueError, TypeError): raise UnknownScheme(f"unknown signature_scheme {scheme!r}: use hmac-sha256") from None
+        self.session = os.urandom(16).hex()
+        self.numbers = count(1)  # of our messages
+        self.seen = {}           # signatures, the oldest first
+        self.lock = Lock()       # protects `seen`, which the threads of several channels fill
 
     def sign(self, parts):
+        "The signature of `parts`; empty without a key."
         if not self.mac: return b""
         mac = self.mac.copy()
-        for p in parts: mac.update(p)
+        for part in parts: mac.update(part)
         return mac.hexdigest().encode()
 
     def parse(self, frames):
-        "The `Msg` in `frames`. Raises: BadMessage"
-        try: i = frames.index(delim)
+        "The `Msg` in `frames`. Raises: BadMessage."
+        try: where = frames.index(delim)
         except ValueError: raise BadMessage("no <IDS|MSG> delimiter") from None
-        if len(frames) < i+6: raise BadMessage(f"{len(frames)-i-1} frames after the delimiter, at least 5 needed")
-        self.check(bytes(frames[i+1]), frames[i+2:i+6])
-        header,parent_header,metadata,content = map(self.load, frames[i+2:i+6])
+        signature,*parts = frames[where+1:where+6] or [b""]
+        if len(parts) < 4: raise BadMessage(f"{len(frames)-where-1} frames after the delimiter, at least 5 needed")
+        self.check(bytes(signature), parts)
+        header,parent_header,metadata,content = map(load, parts)
         if not isinstance(header.get("msg_type"), str) or not isinstance(header.get("msg_id"), str):
             raise BadMessage("a header without msg_type or msg_id")
-        bufs = [memoryview(b) for b in frames[i+6:]]
-        return Msg(header, content, parent_header, metadata, bufs, frames[:i], frames[i+2])
+        buffers = [memoryview(frame) for frame in frames[where+6:]]
+        msg = Msg(header, content, parent_header, metadata, buffers, parts[0])
+        msg.ids = frames[:where]
+        return msg
 
-    def check(self, sig, parts):
+    def check(self, signature, parts):
+        "Check, if there is a key, that whoever made `parts` has it, and that they have not come before. Raises: BadMessage."
         if not self.mac: return
-        if not compare_digest(self.sign(parts), sig): raise BadMessage("bad signature")
+        if not compare_digest(self.sign(parts), signature): raise BadMessage("bad signature")
         with self.lock:
-            if sig in self.seen: raise Duplicate("a message that came before")
-            self.seen[sig] = True
+            if signature in self.seen: raise Duplicate("a message that came before")
+            self.seen[signature] = True
             if len(self.seen) > history_size: del self.seen[next(iter(self.seen))]
 
-    def load(self, b):
-        try: d = loads(str(b, "utf8"))
-        except (ValueError, RecursionError) as e: raise BadMessage(f"a frame that is no JSON ({e})") from None
-        if not isinstance(d, dict): raise BadMessage(f"a JSON {type(d).__name__} where an object belongs")
-        return d
+    def pack(self, kind, content, parent=None, metadata=None, buffers=(), ids=()):
+        "Frames of a new message of this kind that answers `parent`, led by `ids`. Raises: TypeError or ValueError where `content` has no JSON form."
+        return self.pack_with_id(kind, content, parent, metadata, buffers, ids)[1]
 
-    def pack(self, type, content, parent=None, metadata=None, buffers=(), ids=()):
-        "Frames of a new message `type` that answers `parent`, led by `ids`. Raises: TypeError or ValueError where `content` has no JSON form"
-        s = self.session
-        header = (header_form % (s, next(self.ids), type, s, iso(), version)).encode()
-        parts = [header, parent.raw if parent is not None else b"{}", encode(metadata) if metadata else b"{}", encode(content)]
-        return [*ids, delim, self.sign(parts), *parts, *map(solid, buffers)]
+    def pack_with_id(self, kind, content, parent=None, metadata=None, buffers=(), ids=()):
+        "The same, and the id of the message before it."
+        session = self.session
+        id = f"{session}_{next(self.numbers)}"
+        header = (header_form % (id, kind, session, iso(), version)).encode()
+        parent_header = parent.raw if parent is not None else b"{}"
+        parts = [header, parent_header, encode(metadata) if metadata else b"{}", encode(content)]
+        return id,[*ids, delim, self.sign(parts), *parts, *map(solid, buffers)]
 
-header_form = '{"msg_id":"%s_%d","msg_type":"%s","username":"kernel","session":"%s","date":"%s","version":"%s"}'
+header_form = '{"msg_id":"%s","msg_type":"%s","username":"kernel","session":"%s","date":"%s","version":"%s"}'
+
+def load(frame):
+    "The dict that `frame` holds as JSON. Raises: BadMessage."
+    try: value = loads(str(frame, "utf8"))
+    except (ValueError, RecursionError) as e: raise BadMessage(f"a frame that is no JSON ({e})") from None
+    if not isinstance(value, dict): raise BadMessage(f"a JSON {type(value).__name__} where an object belongs")
+    return value
 
 def iso():
-    "The time now, as headers have it"
-    t = clock.now()
-    return f"{second(int(t))}.{int(t%1*1e6):06d}Z"
+    "The time now, as headers have it."
+    now = clock.now()
+    return f"{second(int(now))}.{int(now%1*1e6):06d}Z"
 
 @lru_cache(1)
-def second(t): return clock.strftime("%Y-%m-%dT%H:%M:%S", clock.gmtime(t))
+def second(time): return clock.strftime("%Y-%m-%dT%H:%M:%S", clock.gmtime(time))
 
-def solid(buf):
-    "`buf` as bytes that no later write can change, copied once at most. Raises: ValueError when it is not contiguous"
-    if isinstance(buf, bytes): return buf
-    view = memoryview(buf)
+def solid(buffer):
+    "`buffer` as bytes that no later write can change, copied once at most. Raises: ValueError when it is not contiguous."
+    if isinstance(buffer, bytes): return buffer
+    view = memoryview(buffer)
     if not view.contiguous: raise ValueError("a message buffer must be contiguous: copy it first, for instance with numpy.ascontiguousarray")
     return view.tobytes()
 
-def plain(o):
-    "What JSON has no form for, in a form that it has. Raises: TypeError"
-    if hasattr(o, "isoformat"): return o.isoformat().replace("+00:00", "Z")
-    if isinstance(o, (bytes, bytearray, memoryview)):
+# -- JSON
+
+def json_default(value):
+    "A form that JSON has, of a value that it has none for. Raises: TypeError."
+    if hasattr(value, "isoformat"): return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, (bytes, bytearray, memoryview)):
         from binascii import b2a_base64
-        return b2a_base64(o, newline=False).decode()
+        return b2a_base64(value, newline=False).decode()
     from numbers import Integral, Real
-    if isinstance(o, Integral): return int(o)
-    if isinstance(o, Real): return finite(float(o))
-    try: return list(o)
-    except TypeError: raise TypeError(f"{type(o).__name__} has no JSON form: {o!r:.80}") from None
+    if isinstance(value, Integral): return int(value)
+    if isinstance(value, Real): return finite(float(value))
+    try: return list(value)
+    except TypeError: raise TypeError(f"{type(value).__name__} has no JSON form: {value!r:.80}") from None
 
-def finite(f): return f if f-f == 0 else repr(float(f))
+def finite(number): return number if number-number == 0 else repr(float(number))
 
-def clean(o):
-    "`o` with names as keys and no NaN, for what strict JSON refuses"
-    if isinstance(o, dict): return {k if isinstance(k, str) else str(k): clean(v) for k,v in o.items()}
-    if isinstance(o, (list, tuple)): return [clean(v) for v in o]
-    if isinstance(o, float): return finite(o)
-    return o if o is None or isinstance(o, (str, int)) else clean(plain(o))
+def clean(value):
+    "`value` with names as keys and no NaN, for what strict JSON refuses."
+    if isinstance(value, dict): return {key if isinstance(key, str) else str(key): clean(inner) for key,inner in value.items()}
+    if isinstance(value, (list, tuple)): return [clean(inner) for inner in value]
+    if isinstance(value, float): return finite(value)
+    return value if value is None or isinstance(value, (str, int)) else clean(json_default(value))
 
 loads = json.JSONDecoder().decode
-strict = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain).encode
+strict = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=json_default).encode
 
-def encode(o):
-    "`o` as UTF-8 JSON; a lone surrogate becomes its JSON escape. Raises: TypeError or ValueError"
-    try: s = strict(o)
-    except (TypeError, ValueError): s = strict(clean(o))
-    return s.encode("utf8", "backslashreplace")
+def encode(value):
+    "`value` as UTF-8 JSON; a lone surrogate becomes its JSON escape. Raises: TypeError or ValueError."
+    try: text = strict(value)
+    except (TypeError, ValueError): text = strict(clean(value))
+    return text.encode("utf8", "backslashreplace")
 
 nobody = Msg(dict.fromkeys("msg_id msg_type username session date version".split(), ""))  # the parent of a welcome, for clients that look into it

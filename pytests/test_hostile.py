@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 from helpers import connect, dealer, start, until
 from ipymini.channels.channel import Channel
-from ipymini.channels.connection import read_connection
-from ipymini.wire import BadConnection, Wire
+from ipymini.channels.connection import BadConnection, bind, read_connection
+from ipymini.wire import Wire
 
 channels = "shell control stdin iopub hb".split()
 delim = b"<IDS|MSG>"
@@ -376,11 +376,11 @@ def test_any_bytes_are_no_connection_file(tmp_path_factory, b):
 def bound(**kw):
     ctx = zmq.Context()
     ch = Channel("x", Wire(), ctx, None)
-    try: ch.bind(dict(dict(transport="tcp", ip="127.0.0.1", x_port=0), **kw), "x_port")
+    try: bind(ch.sock, dict(dict(transport="tcp", ip="127.0.0.1", x_port=0), **kw), "x_port")
     finally:
         ch.sock.close(0)
         ctx.destroy(0)
-        for s in (ch.wake_r, ch.wake_w): s.close()
+        ch.waker.close()
 
 @pytest.mark.parametrize("ip", ["256.1.1.1", "a b", "\0", "é", "\ud800", "x"*5000, "127.0.0.1:5", "*:*", "::", "[::1", "eth99", ";", "0", "-1", "1.2.3.4"], ids=ascii)
 @pytest.mark.parametrize("transport", ["tcp", "ipc"])

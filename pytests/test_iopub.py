@@ -4,8 +4,9 @@ No kernel runs here but in the tests that take `kc` or `own`."""
 import json, sys, threading, time, zmq
 from contextlib import contextmanager
 from ipymini import wire
-from ipymini.channels import iopub as channels
-from ipymini.channels.iopub import Fence, IOPub, in_lines
+from ipymini.channels import iopub as channels, texts
+from ipymini.channels.iopub import IOPub
+from ipymini.channels.texts import Pace, Text, in_lines
 from ipymini.wire import Wire
 import pytest
 from test_wire import bench, good
@@ -45,7 +46,7 @@ def test_a_clock_that_jumps_delays_no_text(monkeypatch, jump):
             if i % 2: monkeypatch.setattr(channels.clock, "monotonic", lambda: real()+jump)
             else: monkeypatch.setattr(channels.clock, "monotonic", real)
             b.ch.text("stdout", None, f"{i}\n")
-            assert b.sock.poll(10_000), (i, b.dead, b.ch.outq, b.ch.awake, b.ch.first, vars(b.ch.last))
+            assert b.sock.poll(10_000), (i, b.dead, b.ch.backlog.front.texts, b.ch.awake, vars(b.ch.gathering), vars(b.ch.last))
             assert text_of(b.sock.recv_multipart()) == f"{i}\n"
         assert b.dead == []
 
@@ -53,7 +54,7 @@ def text_of(frames): return json.loads(frames[-1]).get("text")
 
 def test_a_function_in_front_of_the_queue_is_due():
     with iopub() as ch:
-        ch.outq.append(Fence(list))
+        ch.fence(list)
         assert ch.due() == 0
 
 def test_text_of_a_class_of_the_users_is_text(own):
@@ -103,11 +104,11 @@ def iopub():
     finally:
         ch.sock.close(0)
         ctx.destroy(0)
-        for s in (ch.wake_r, ch.wake_w): s.close()
+        ch.waker.close()
 
-def items(*pairs): return [("stdout", None, text, thread) for thread,text in pairs]
+def items(*pairs): return [Text("stdout", None, text, thread) for thread,text in pairs]
 
-def joined(found): return "".join(o[2] for o in found)
+def joined(found): return "".join(o.text for o in found)
 
 def test_a_line_of_one_thread_stays_together():
     found,begun = in_lines(items((1, "a"), (2, "b"), (1, "\n"), (2, "\n"), (1, "c\n")))
@@ -122,9 +123,9 @@ def test_a_line_that_has_no_end_is_told():
     assert (joined(found), begun) == ("a\nbbc", {2: 1, 1: 3})
 
 def test_one_thread_keeps_its_order_over_both_streams():
-    one = [("stdout", None, "a", 1), ("stderr", None, "b\n", 1), ("stdout", None, "c\n", 1)]
+    one = [Text("stdout", None, "a", 1), Text("stderr", None, "b\n", 1), Text("stdout", None, "c\n", 1)]
     assert in_lines(one) == (one, {})
-    assert in_lines([*one, ("stdout", None, "d\n", 2)])[0][:3] == one
+    assert in_lines([*one, Text("stdout", None, "d\n", 2)])[0][:3] == one
 
 def test_printed_lines_of_threads_are_not_torn(kc):
     code = """import threading, time
@@ -141,12 +142,12 @@ for t in ts: t.join()"""
 
 class Writer:
     "Says which threads are within `print`"
-    def __init__(self, monkeypatch, *threads): monkeypatch.setattr(channels, "writing", lambda: set(threads))
+    def __init__(self, monkeypatch, *threads): monkeypatch.setattr(texts, "writing", lambda: set(threads))
 
 def let_out(ch, *pairs):
     "The texts of the messages in which the text in `pairs` is let out"
-    ch.outq.extend(items(*pairs))
-    ch.first = channels.clock.monotonic()-1
+    for text in items(*pairs): ch.backlog.add_text(text)
+    ch.gathering.begin(channels.clock.monotonic()-1)
     ch.pump()
     return [text_of(frames) for frames in ch.sent]
 
@@ -154,7 +155,7 @@ def test_a_line_that_is_being_printed_waits_for_its_end(monkeypatch):
     Writer(monkeypatch, 1)
     with iopub() as ch:
         assert let_out(ch, (1, "a\n"), (1, "b")) == ["a\n"]
-        assert joined(ch.outq) == "b"
+        assert joined(ch.backlog.front.texts) == "b"
 
 def test_a_line_that_nobody_is_printing_does_not_wait(monkeypatch):
     Writer(monkeypatch)
@@ -167,7 +168,7 @@ def test_a_line_alone_does_not_wait_for_ever(monkeypatch):
 def test_what_comes_behind_text_lets_all_of_it_out(monkeypatch):
     Writer(monkeypatch, 1)
     with iopub() as ch:
-        ch.outq.extend(items((1, "a\n"), (1, "b")))
+        for text in items((1, "a\n"), (1, "b")): ch.backlog.add_text(text)
         ch.send([b"frames of a display"])
         ch.pump()
         assert [text_of(frames) for frames in ch.sent[:-1]] == ["a\nb"]
@@ -175,12 +176,13 @@ def test_what_comes_behind_text_lets_all_of_it_out(monkeypatch):
 def test_a_first_print_that_is_interrupted_is_one_message(monkeypatch):
     "Its writer waits for a core between the text and the end of the line"
     with iopub() as ch:
-        ch.outq.extend(items((1, "x")))
-        ch.first = channels.clock.monotonic()-2*channels.line_delay
+        text, = items((1, "x"))
+        ch.backlog.add_text(text)
+        ch.gathering.begin(channels.clock.monotonic()-2*texts.line_delay)
         Writer(monkeypatch, 1)
-        assert ch.left() > 0
+        assert ch.left([text]) > 0
         Writer(monkeypatch)
-        assert ch.left() == 0
+        assert ch.left([text]) == 0
 
 def test_messages_of_much_text_end_where_lines_do(kc):
     r = kc.run("for i in range(100_000): print(i, 'x'*20)", timeout=60)
@@ -196,21 +198,21 @@ def test_a_flood_of_megabytes_takes_few_messages(kc):
     assert len(r.of("stream")) <= 20
 
 def test_a_stream_that_was_flooded_is_quick_again():
-    pace = channels.Pace()
+    pace = Pace()
     for i in range(20): pace.count(2**20, 1000+i/5)
-    assert (pace.delay, pace.most) == (channels.flood_delay, channels.flood)
+    assert (pace.delay, pace.longest) == (texts.flood_delay, texts.flood)
     pace.count(1, 1006)
-    assert (pace.delay, pace.most) == (channels.gather_delay, channels.piece)
+    assert (pace.delay, pace.longest) == (texts.gather_delay, texts.piece)
 
 def test_half_a_megabyte_a_second_is_no_flood():
-    pace = channels.Pace()
+    pace = Pace()
     for i in range(1000): pace.count(2**14, 1000+i/32)
-    assert pace.delay == channels.gather_delay
+    assert pace.delay == texts.gather_delay
 
 def test_the_time_that_a_big_string_takes_grows_with_its_length(kc):
     "Not with its square: eight times as much in 64 times the time"
     code = "import time, sys\ntext = ('x'*79+chr(10))*{0}*12500\nt = time.process_time()\nfor part in pieces(text): pass\ntime.process_time()-t"
-    kc.run("from ipymini.kernel import pieces")
+    kc.run("from ipymini.channels.texts import pieces")
     small,large = (min(float(kc.run(code.format(n)).result) for _ in range(3)) for n in (5, 80))
     assert large < 80*max(small, .001)
 
@@ -224,8 +226,8 @@ def test_flush_has_five_messages_more(monkeypatch):
             b.ch.flush()
         b.ch.send([b"end"])
         got = iter(b.sock.recv_multipart, [b"end"])
-        assert len([text_of(frames) for frames in got]) <= 1+channels.flushes+1
-        assert channels.flushes == 5
+        assert len([text_of(frames) for frames in got]) <= 1+texts.flushes+1
+        assert texts.flushes == 5
 
 # -- readers who do not read
 
@@ -244,7 +246,7 @@ def subscribers(b, n):
 def test_readers_who_do_not_read_cost_their_time_once(monkeypatch):
     "Glances that were waited are counted, not seconds"
     monkeypatch.setattr(channels, "glance", .01)
-    monkeypatch.setattr(channels, "patience", 100)
+    monkeypatch.setattr(channels, "most_glances", 100)
     waited = []
     real = IOPub.transmitted
     def transmitted(self, frames):
@@ -277,7 +279,7 @@ def until_read(b, last):
 def test_a_reader_who_reads_slowly_loses_nothing_when_another_was_cut_off(monkeypatch):
     "The slower he gets, the more patience there is"
     monkeypatch.setattr(channels, "glance", .01)
-    monkeypatch.setattr(channels, "patience", 20)
+    monkeypatch.setattr(channels, "most_glances", 20)
     with bench(cls=IOPub, client=zmq.SUB) as b:
         stuck,slow = subscribers(b, 2)
         got = []
@@ -306,5 +308,5 @@ def test_replies_do_not_wait_for_a_reader_who_does_not_read():
         for i in range(100): b.ch.send([b"%d" % i])
         b.ch.fence(passed.set)
         assert passed.wait(5)
-        assert b.ch.outq
+        assert b.ch.has_queued()
         stuck.close(0)

@@ -98,12 +98,14 @@ def test_a_module_says_what_lives_there(mod): assert len(ast.get_docstring(trees
 
 def test_one_contextvar(): assert where(calls("ContextVar")) == {"parent"}
 
-def test_only_busy_tells_busy_and_idle():
+def test_only_serve_tells_busy_and_idle():
     "`still_busy` repeats a busy that another request's idle has covered, `greeting` says `starting`"
     says = lambda o: isinstance(o, ast.keyword) and o.arg == "execution_state" or isinstance(o, ast.Constant) and o.value == "execution_state"
-    assert where(says) == {"kernel.Kernel.busy", "kernel.Kernel.still_busy", "kernel.Kernel.greeting"}
+    assert where(says) == {"kernel.Kernel.tell_busy", "kernel.Kernel.tell_idle", "kernel.Kernel.still_busy", "kernel.Kernel.greeting"}
 
-def test_only_serve_replies(): assert where(calls("send_reply")) == {"kernel.Kernel.serve"}
+def test_only_serve_replies():
+    for name in ("tell_busy", "tell_idle"): assert where(calls(name)) == {"kernel.Kernel.serve"}
+    assert where(calls("send_reply")) == {"kernel.Kernel.tell_idle"}
 
 def test_nobody_sleeps():
     "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for; and for a signal"
@@ -143,7 +145,7 @@ def test_exceptions_are_caught_by_name():
 def test_base_exceptions_are_caught_around_user_code_only():
     "`run_untraced` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
     assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless", "contents.error_content", "interrupts.UserCode.drive",
-        "subshell.Subshell.forever", "interrupts.UserCode.outcome", "debugger.untraced.run_untraced.run", "debugger.values.brief", "channels.channel.Channel.wake",
+        "subshell.Subshell.forever", "interrupts.UserCode.outcome", "debugger.untraced.run_untraced.run", "debugger.values.brief", "channels.channel.Waker.wake",
         "compat.loops.aside.call", "compat.loops.run_nested", "compat.threads.carry_into_threads.starting", "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
         "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again
 

@@ -11,9 +11,9 @@ from fractions import Fraction
 from hypothesis import HealthCheck, given, settings, strategies as st
 from ipymini import wire
 from ipymini.channels.channel import Channel
-from ipymini.channels.connection import read_connection, write_connection
+from ipymini.channels.connection import BadConnection, read_connection, write_connection
 from ipymini.channels.iopub import IOPub
-from ipymini.wire import BadConnection, BadMessage, Duplicate, Msg, Wire, delim, encode
+from ipymini.wire import BadMessage, Duplicate, Msg, UnknownScheme, Wire, delim, encode
 from jupyter_client.session import Session
 import numpy as np, pytest, zmq
 
@@ -133,8 +133,10 @@ def test_a_dict_that_holds_itself_is_an_error():
     d["d"] = d
     with pytest.raises((ValueError, RecursionError)): encode(d)
 
-@given(st.recursive(st.none() | st.floats() | st.binary(max_size=4) | st.tuples(st.integers()) | texts | st.datetimes(timezones=st.just(timezone.utc)),
-    lambda o: st.lists(o, max_size=3) | st.dictionaries(texts, o, max_size=3), max_leaves=8))
+def mixtures(values): return st.recursive(values | st.none() | st.binary(max_size=4) | st.tuples(st.integers()) | texts,
+    lambda o: st.lists(o, max_size=3) | st.dictionaries(texts, o, max_size=3), max_leaves=8)
+
+@given(mixtures(st.floats()) | mixtures(st.datetimes(timezones=st.just(timezone.utc))))  # beside a NaN Session drops the time zone of a date
 @pytest.mark.filterwarnings("ignore")
 def test_encodes_any_mixture_as_session_does(value): assert json.loads(encode(value)) == json.loads(Session().pack(value))
 
@@ -295,7 +297,7 @@ def test_history_is_as_large_as_jupyter_clients(): assert wire.history_size == 6
 
 @pytest.mark.parametrize("scheme", ["hmac-nope", "nope", "", "hmac-", "hmac-shake_128", "hmac-shake_256"])
 def test_unknown_scheme_is_refused(scheme):
-    with pytest.raises(BadConnection, match="signature_scheme"): Wire(b"k", scheme)
+    with pytest.raises(UnknownScheme, match="signature_scheme"): Wire(b"k", scheme)
 
 # -- the connection file
 

@@ -36,9 +36,9 @@ def answer(reader, frames):
 def file(data):
     "Any connection file: a configuration or BadConnection."
     with open(path, "wb") as out: out.write(data)
-    try: config = wire.read_connection(path)
-    except wire.BadConnection as error: return str(error)
-    assert all(0 <= config[port] <= 65535 for port in wire.ports)
+    try: config = connection_file.read_connection(path)
+    except connection_file.BadConnection as error: return str(error)
+    assert all(0 <= config[port] <= 65535 for port in connection_file.ports)
 
 def dap(data):
     "Any debug request before a session: a response."
@@ -78,10 +78,11 @@ seeds = dict(  # chkstyle: ignore-node  (a target a line)
 
 def fuzz(name, folder, seconds):
     "Run one target, inside of the environment; does not return."
-    global wire, debugger, path
+    global wire, connection_file, debugger, path
     import atheris
     with atheris.instrument_imports(include=["ipymini", "json"]):
         wire = import_module("ipymini.wire")
+        connection_file = import_module("ipymini.channels.connection")
         if name == "dap": debugger = make_debugger()
     path = f"{tempfile.mkdtemp()}/k.json"
     limits = [f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=4000"]

@@ -1,10 +1,15 @@
-"The connection file, and telling our ports to whoever started us. Source: JEP 106, JEP 66."
-import json, os, zmq
+"The connection file; sockets bound as it says, encrypted if it has keys; telling our ports to whoever started us. Source: JEP 106, JEP 66."
+import json, os, socket, zmq
 
-from ..wire import BadConnection, delim, encode
+from ..wire import delim, encode
+
+ports = [f"{channel}_port" for channel in ("shell", "iopub", "stdin", "control", "hb")]
+defaults = dict(transport="tcp", ip="127.0.0.1", key="", signature_scheme="hmac-sha256", **dict.fromkeys(ports, 0))
+
+class BadConnection(Exception): "A connection file, or an address in it, that cannot be used; says which and why."
 
 class Connection:
-    "The connection file at `path`, with its settings; one that is missing is made. Raises: BadConnection"
+    "The connection file at `path`, with its settings; one that is missing is made. Raises: BadConnection."
     def __init__(self, path):
         self.path = os.path.abspath(path)  # a cell may change the folder
         self.is_ours = not os.path.exists(path)
@@ -13,7 +18,7 @@ class Connection:
         self.files = []                    # to be removed at the end
 
     def announce(self, context, wire):
-        "Tell the ports that were bound: whoever asks for them at an address (JEP 66), else in the file, if it does not say them. Raises: BadConnection"
+        "Tell the ports that were bound: whoever asks for them at an address (JEP 66), else in the file, if it does not say them. Raises: BadConnection."
         if "registration_port" in self.settings: register(context, wire, self.settings)
         elif self.is_ours or self.settings != self.asked: write_connection(self.path, self.settings)
         self.files = [*self.socket_files(), *([self.path] if self.is_ours else [])]
@@ -23,49 +28,96 @@ class Connection:
         if self.settings["transport"] != "ipc": return []
         return [os.path.abspath(f"{self.settings['ip']}-{self.settings[port]}") for port in ports]
 
+# -- the file
+
 def new_settings():
     "Settings for a kernel that nobody has a connection file for: free ports of this machine, a key of its own."
-    return dict(transport="tcp", ip="127.0.0.1", key=os.urandom(16).hex(), signature_scheme="hmac-sha256", **dict.fromkeys(ports, 0))
+    return {**defaults, "key": os.urandom(16).hex()}
 
-def register(ctx, wire, cfg):
-    "Tell whoever started us, at the address in `cfg`, the ports we bound. Raises: BadConnection. Source: JEP 66"
-    url = f"tcp://{cfg.get('registration_ip')}:{cfg['registration_port']}"
-    content = encode(dict({p: cfg[p] for p in ports}, kernel_id=cfg.get("kernel_id")))
-    with ctx.socket(zmq.DEALER) as sock:
+def read_connection(path):
+    "The settings in the connection file at `path`, with defaults for what it leaves out. Raises: BadConnection."
+    try:
+        with open(path, encoding="utf8") as file: settings = json.load(file)
+    except OSError as e: raise BadConnection(f"cannot read connection file {path}: {e.strerror}") from None
+    except (ValueError, RecursionError) as e: raise BadConnection(f"connection file {path} is not valid JSON: {e}") from None
+    if not isinstance(settings, dict): raise BadConnection(f"connection file {path} does not hold a JSON object")
+    settings = {**defaults, **settings}
+    for name,value in settings.items():
+        needed = what_is_needed(name, value)
+        if needed: raise BadConnection(f"connection file {path}: {name} is {value!r}, not {needed}")
+    return settings
+
+def what_is_needed(name, value):
+    "What the setting `name` needs to be, if `value` is not."
+    if name in ports: return None if type(value) is int and 0 <= value <= 65535 else "a port number"
+    if name == "transport": return None if value in ("tcp", "ipc") else "tcp or ipc"
+    if name in ("ip", "key", "signature_scheme"): return None if isinstance(value, str) else "a string"
+    return None
+
+def write_connection(path, settings):
+    "Write `settings` to `path`, for the owner's eyes only. Raises: BadConnection."
+    new = f"{path}.{os.getpid()}"
+    try:
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(fd, "w", encoding="utf8") as file: json.dump(settings, file, indent=1)
+        os.replace(new, path)
+    except OSError as e: raise BadConnection(f"cannot write connection file {path}: {e.strerror}") from None
+
+# -- the sockets
+
+def bind(sock, settings, port):
+    "Bind `sock` to `settings[port]`, or to a free port that is then written there. Raises: BadConnection."
+    if settings.get("curve_secretkey") or settings.get("curve_publickey"): encrypt(sock, settings)
+    if settings["transport"] == "ipc": bind_ipc(sock, settings, port)
+    else: bind_tcp(sock, settings, port)
+
+def bind_tcp(sock, settings, port):
+    "Bind to a port of an address of this machine."
+    ip = settings["ip"] or "127.0.0.1"  # `*` is every address
+    if ":" in ip:
+        ip = f"[{ip}]"
+        sock.ipv6 = 1
+    bind_url(sock, port, f"tcp://{ip}:{settings[port] or '*'}")
+    settings[port] = int(sock.last_endpoint.rsplit(b":", 1)[1].rstrip(b"\0"))
+
+def bind_ipc(sock, settings, port):
+    "Bind to a unix socket, whose path ends in the number of the port."
+    number = settings[port] or next(i for i in range(1, 65536) if not os.path.exists(f"{settings['ip']}-{i}"))
+    path = f"{settings['ip']}-{number}"
+    if os.path.exists(path) and listens(path): raise BadConnection(f"cannot bind {port} to ipc://{path}: Address already in use")
+    bind_url(sock, port, f"ipc://{path}")
+    settings[port] = number
+
+def bind_url(sock, port, url):
+    try: sock.bind(url)
+    except (zmq.ZMQError, UnicodeError) as e: raise BadConnection(f"cannot bind {port} to {url}: {reason(e)}") from None
+
+def listens(path):
+    "True if a process listens on the unix socket at `path`."
+    with socket.socket(socket.AF_UNIX) as other: return other.connect_ex(path) == 0
+
+def encrypt(sock, settings):
+    "Make `sock` a CURVE server with the key pair in `settings`. Raises: BadConnection."
+    for name in ("curve_publickey", "curve_secretkey"):
+        key = settings.get(name)
+        try: setattr(sock, name, key.encode())
+        except (AttributeError, UnicodeEncodeError, zmq.ZMQError):
+            raise BadConnection(f"{name} in the connection file is not a key of 40 Z85 characters") from None
+    sock.curve_server = 1
+
+def reason(error): return getattr(error, "strerror", error)
+
+# -- telling our ports
+
+def register(context, wire, settings):
+    "Tell whoever started us, at the address in `settings`, the ports that we bound. Raises: BadConnection. Source: JEP 66."
+    url = f"tcp://{settings.get('registration_ip')}:{settings['registration_port']}"
+    content = encode(dict({port: settings[port] for port in ports}, kernel_id=settings.get("kernel_id")))
+    with context.socket(zmq.DEALER) as sock:
         sock.linger = 0
         try: sock.connect(url)
-        except (zmq.ZMQError, UnicodeError) as e: raise BadConnection(f"cannot register at {url}: {getattr(e, 'strerror', e)}") from None
+        except (zmq.ZMQError, UnicodeError) as e: raise BadConnection(f"cannot register at {url}: {reason(e)}") from None
         sock.send_multipart([delim, wire.sign([content]), content])
         if not sock.poll(5000): raise BadConnection(f"cannot register at {url}: no acknowledgement within 5 s")
         frames = sock.recv_multipart()
         if frames[-2:-1] != [wire.sign(frames[-1:])]: raise BadConnection(f"cannot register at {url}: the acknowledgement has a bad signature")
-
-def listens(path):
-    "True if a process listens on the unix socket at `path`"
-    from socket import AF_UNIX, socket
-    with socket(AF_UNIX) as s: return s.connect_ex(path) == 0
-
-ports = [f"{c}_port" for c in ("shell", "iopub", "stdin", "control", "hb")]
-
-def read_connection(path):
-    "The connection file at `path`, with defaults for what it leaves out. Raises: BadConnection"
-    try:
-        with open(path, encoding="utf8") as f: cfg = json.load(f)
-    except OSError as e: raise BadConnection(f"cannot read connection file {path}: {e.strerror}") from None
-    except (ValueError, RecursionError) as e: raise BadConnection(f"connection file {path} is not valid JSON: {e}") from None
-    if not isinstance(cfg, dict): raise BadConnection(f"connection file {path} does not hold a JSON object")
-    cfg = {**dict(transport="tcp", ip="127.0.0.1", key="", signature_scheme="hmac-sha256"), **dict.fromkeys(ports, 0), **cfg}
-    for k,v in cfg.items():
-        if k in ports: good,what = type(v) is int and 0 <= v <= 65535, "a port number"
-        elif k == "transport": good,what = v in ("tcp", "ipc"), "tcp or ipc"
-        else: good,what = k not in ("ip", "key", "signature_scheme") or isinstance(v, str), "a string"
-        if not good: raise BadConnection(f"connection file {path}: {k} is {v!r}, not {what}")
-    return cfg
-
-def write_connection(path, cfg):
-    "Write `cfg` to `path`, for the owner's eyes only. Raises: BadConnection"
-    tmp = f"{path}.{os.getpid()}"
-    try:
-        with open(os.open(tmp, os.O_WRONLY|os.O_CREAT|os.O_TRUNC, 0o600), "w", encoding="utf8") as f: json.dump(cfg, f, indent=1)
-        os.replace(tmp, path)
-    except OSError as e: raise BadConnection(f"cannot write connection file {path}: {e.strerror}") from None

@@ -1,5 +1,6 @@
 "The five sockets of a kernel, bound to what its connection file says."
 from .channel import Channel, Context, Heartbeat
+from .connection import bind
 from .iopub import IOPub
 from .stdin import Stdin
 
@@ -16,8 +17,8 @@ class Sockets:
         self.channels = self.iopub, self.control, self.stdin, self.shell
 
     def bind(self, connection):
-        "Bind all to the ports of `connection`, and tell it which of these were free. Raises: BadConnection"
-        for channel in (*self.channels, self.heartbeat): channel.bind(connection.settings, f"{channel.name}_port")
+        "Bind all to the ports of `connection`, and tell it which of these were free. Raises: BadConnection."
+        for channel in (*self.channels, self.heartbeat): bind(channel.sock, connection.settings, f"{channel.name}_port")
         connection.announce(self.context, self.wire)
 
     def start(self, on_shell, on_control):

@@ -1,75 +1,91 @@
-"Prompts out, lines in, one asker after the other."
+"Prompts out, lines in, one asker after the other. Read `Stdin.ask`; all but that and `answer` runs on the thread of the channel."
 import zmq
 from collections import deque
-from json import loads
 from threading import Event, get_ident
 
 from .channel import Channel
 
 class Stdin(Channel):
-    "Prompts out, lines in, one asker after the other"
+    "Prompts out, lines in, one asker after the other."
     def __init__(self, *args):
         super().__init__(*args)
-        self.askers,self.lost,self.on_msg = deque(),False,self.on_line
+        self.askers = deque()  # `Question`s; the client shows the first
+        self.is_lost = False   # True while the client of the first is not there
+        self.on_msg = self.on_line
 
-    def options(self, sock):
-        super().options(sock)
-        sock.router_mandatory = 1  # else a prompt for a client that is not there yet vanishes
+    def set_options(self):
+        super().set_options()
+        self.sock.router_mandatory = 1  # else a prompt for a client that is not there yet vanishes
 
-    def ask(self, msg, frames):
-        """The line that the client of `msg`, or `answer`, answers to the input_request in `frames`
+    # -- on any thread
+
+    def ask(self, msg, content):
+        """The line that the client of `msg`, or `answer`, answers to an input_request with `content`.
 
         Waits for ever, or till a signal handler raises. Source: Jupyter messaging 5.5, stdin: a frontend shows one prompt at a time."""
-        q = Question(msg, frames)
+        question = Question(msg, *self.wire.pack_with_id("input_request", content, msg, ids=msg.ids))
         try:
-            self.fence(lambda: self.put(q))
-            q.answered.wait()
-        finally: self.fence(lambda: self.drop(q))
-        if isinstance(q.line, BaseException): raise q.line
-        return q.line
+            self.fence(lambda: self.enqueue(question))
+            question.answered.wait()
+        finally: self.fence(lambda: self.remove(question))
+        if isinstance(question.line, BaseException): raise question.line
+        return question.line
 
     def answer(self, whom, line):
-        "Give `line`, or an exception to raise, to the askers whose `Question` satisfies `whom`, in place of the client"
-        if self.askers: self.fence(lambda: [q.answer(line) for q in self.askers if whom(q)])
+        "Give `line`, or an exception to raise, to the askers whose `Question` satisfies `whom`, in place of the client."
+        if self.askers: self.fence(lambda: self.answer_now(whom, line))
 
-    def put(self, q):
-        self.askers.append(q)
-        if q.msg.cell and q.msg.cell.code_ended: return q.answer(None)  # its cell ended meanwhile
-        if q is self.askers[0]: self.deliver()
+    # -- on this thread
 
-    def drop(self, q):
-        if q not in self.askers: return
-        first = q is self.askers[0]
-        self.askers.remove(q)
-        if first: self.deliver()
+    def answer_now(self, whom, line):
+        for question in self.askers:
+            if whom(question): question.answer(line)
+
+    def enqueue(self, question):
+        self.askers.append(question)
+        cell = question.msg.cell
+        if cell and cell.code_ended: question.answer(None)  # meanwhile
+        elif question is self.askers[0]: self.deliver()
+
+    def remove(self, question):
+        "Forget `question`, and ask the next."
+        if question not in self.askers: return
+        was_first = question is self.askers[0]
+        self.askers.remove(question)
+        if was_first: self.deliver()
 
     def deliver(self):
-        self.lost = False
+        "Send the first prompt, if its client is there."
+        self.is_lost = False
         if not self.askers: return
         try: self.transmit(self.askers[0].frames)
         except zmq.ZMQError as e:
             if e.errno != zmq.EHOSTUNREACH: raise
-            self.lost = True
+            self.is_lost = True
 
-    def due(self): return 50 if self.lost else None  # zmq has no event for a peer that joins
+    def due(self): return 50 if self.is_lost else None  # zmq has no event for a peer that joins
 
     def pump(self):
-        if self.lost: self.deliver()
+        if self.is_lost: self.deliver()
         super().pump()
 
     def on_line(self, msg):
-        "Hand `msg` to the first asker if it is for him; consoles send it without a parent"
-        q = self.askers[0] if self.askers else None
-        if not q or msg.type != "input_reply" or msg.ids != q.msg.ids: return
-        if msg["parent_header"] and msg["parent_header"].get("msg_id") != q.id: return
+        "Hand the line in `msg` to the first asker if it is for him; consoles send it without a parent."
+        question = self.askers[0] if self.askers else None
+        if not question or msg.type != "input_reply" or msg.ids != question.msg.ids: return
+        if msg["parent_header"] and msg["parent_header"].get("msg_id") != question.id: return
         line = msg["content"].get("value")
-        q.answer(line if isinstance(line, str) else "")
+        question.answer(line if isinstance(line, str) else "")
 
 class Question:
-    "A prompt that waits for its line"
-    def __init__(self, msg, frames):
-        self.msg,self.frames,self.answered,self.line,self.tid = msg,frames,Event(),None,get_ident()
-        self.id = loads(frames[len(msg.ids)+2])["msg_id"]
+    "A prompt that waits for its line."
+    def __init__(self, msg, id, frames):
+        self.msg = msg            # the request of the cell that asks
+        self.id = id
+        self.frames = frames
+        self.tid = get_ident()    # the thread that asks
+        self.answered = Event()   # which it waits for
+        self.line = None          # or an exception to raise there
 
     def answer(self, line):
         self.line = line

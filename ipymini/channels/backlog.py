@@ -1,0 +1,81 @@
+"""What is queued for iopub, and how much: a writer waits while it is too much.
+
+The queue holds one type, `Batch`; its last one is open: text is written into it until a message comes behind."""
+from collections import deque
+from threading import Event, RLock
+
+queue_limit = 2**25  # bytes queued here before a writer waits; zmq's own queues, of a few messages a reader, are the other half of the 64 MB
+overhead = 64        # bytes that a `Text` costs beside its characters
+
+class Batch:
+    "A message, a function that is called once it is sent, and the text written behind it; the first two may be None."
+    __slots__ = ("frames", "then", "texts")
+
+    def __init__(self, frames=None, then=None):
+        self.frames = frames
+        self.then = then
+        self.texts = deque()
+
+    def call(self):
+        "Call the function, unless that was done."
+        then = self.then
+        self.then = None
+        if then: then()
+
+    @property
+    def is_sent(self): return not (self.frames or self.then)
+
+class Backlog:
+    "A queue of batches: any thread adds to it, one takes from it."
+    def __init__(self):
+        self.batches = deque([Batch()])
+        self.size = 0         # bytes queued
+        self.lock = RLock()   # protects the size, and the last batch from being dropped while text is added; a finaliser or signal handler may print, too
+        self.room = Event()   # writers wait for it
+
+    @property
+    def front(self): return self.batches[0]
+
+    @property
+    def is_empty(self): return len(self.batches) == 1 and self.front.is_sent and not self.front.texts
+
+    def is_open(self, batch):
+        "True if `batch` is the last one."
+        return self.batches[-1] is batch
+
+    def add(self, frames, then):
+        "Queue a message, or None, and what is called behind it."
+        if frames: self.grow(size(frames))
+        self.batches.append(Batch(frames, then))
+
+    def add_text(self, text):
+        with self.lock:
+            self.size += len(text.text)+overhead
+            self.batches[-1].texts.append(text)
+
+    def drop_front(self):
+        "Drop the first batch, which was sent and is not open, if nobody has written into it meanwhile."
+        with self.lock:
+            if not self.front.texts: self.batches.popleft()
+
+    def call_all(self):
+        "Call what is to be called behind messages before they are sent."
+        for batch in self.batches.copy(): batch.call()
+
+    def grow(self, count):
+        with self.lock: self.size += count
+
+    def shrink(self, count):
+        with self.lock: self.size -= count
+        if self.size < queue_limit//2: self.room.set()
+
+    @property
+    def is_half_full(self): return self.size > queue_limit//2
+
+    def wait_for_room(self, is_alive):
+        "Hold up the calling thread while too much is queued, and `is_alive()` says that somebody takes from the queue."
+        while self.size > queue_limit and is_alive():
+            self.room.clear()
+            if self.size > queue_limit: self.room.wait(1)
+
+def size(frames): return sum(map(len, frames))
