@@ -1,7 +1,8 @@
 """User code, and how a KeyboardInterrupt gets into it and nowhere else.
 
-User code runs below the frame of `UserCode.drive`, and only there: what interrupts looks for that frame instead of trusting a flag. Read
-`UserCode.run` and `drive` for the life of a cell's code, then `interrupt` and what it calls, then the functions that look at frames.
+User code runs below the frame of `UserCode.drive`, and only there: what interrupts looks for that frame instead of
+trusting a flag. Read `UserCode.run` and `drive` for the life of a cell's code, then `interrupt` and what it calls, then
+the functions that look at frames.
 
 What an interrupt does depends on where the subshell's thread is, which its frame tells:
 
@@ -14,13 +15,13 @@ What an interrupt does depends on where the subshell's thread is, which its fram
 | busy, before user code | not below `drive` yet | hits this cell when it begins |
 | in user code | below `drive` | is raised there |
 | awaiting | the cell's task waits | wakes the task and is thrown at the await |
-| in a callback of the user's | below the loop's `Handle._run` | is raised there, if no cell awaits, or one has been hit already |
-| in our code, called by user code | below `drive`, in `ipymini.*` | comes again a millisecond later |
-| in delicate code | below `drive`, in a delicate module, entering a `with`, or where IPython swallows it | comes again a millisecond later, `patience` times at most |
+| in a callback of the user's | below the loop's `Handle._run` | is raised there, if no cell awaits or it was hit |
+| in delicate code | below `drive`, `in_delicate_code` | comes again a millisecond later, `patience` times at most |
 | in `drive` itself | its own frame | comes again a millisecond later |
 
-Our code is all but `ipymini.features` and `ipymini.pods`, which run as a library of the user's does. A signal that comes just before a call that
-blocks would be handled when that returns: the control thread breaks into the call a little later (`signals`)."""
+Delicate is our code that user code calls, but for `library_modules`; the other `delicate_modules`; what enters a
+`with`; and where IPython swallows an interrupt. A signal that comes just before a call that blocks would be handled
+when that returns: the control thread breaks into the call a little later (`signals`)."""
 import os, sys, threading
 from contextvars import Context
 from opcode import opmap
@@ -31,13 +32,15 @@ from .light_asyncio import asyncio
 
 insistence = 3  # interrupts of one cell, from which on it does not help to swallow them
 patience = 200  # how often in a row an interrupt is put off: delicate code may block
-# modules in which a KeyboardInterrupt of a cell could be swallowed, or leave a lock locked; between cells it would hit a later one
+# modules in which a KeyboardInterrupt could be swallowed, or leave a lock locked, or hit a later cell
 delicate_modules = ("ipymini.", "json", "hmac", "importlib._bootstrap", "logging",
     "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell", "IPython.core.history")
-library_modules = "ipymini.features.", "ipymini.pods."  # these wait for commands and other processes, and hold up nothing else of ours
+library_modules = "ipymini.features.", "ipymini.pods."  # but these run as a library of the user's does
 
 class Interrupted(asyncio.CancelledError, KeyboardInterrupt):
-    "The KeyboardInterrupt of a cell that awaits: task groups, time-outs and `except CancelledError` clean up as they do for a cancellation."
+    """The KeyboardInterrupt of a cell that awaits.
+
+    Task groups, time-outs and `except CancelledError` clean up as they do for a cancellation."""
 
 Interrupted.__name__ = Interrupted.__qualname__ = "KeyboardInterrupt"  # as which it is shown
 Interrupted.__module__ = "builtins"
@@ -54,7 +57,7 @@ class UserCode:
         self.asked = 0            # cancellations of the task by `wake` that `uncancel` has not taken back
         self.hits = 0             # interrupts of the cell that runs
         self.put_off = 0          # how often in a row an interrupt was put off
-        self.lock = threading.Lock()  # held while another thread injects an interrupt, and when the code ends, which no interrupt may outlast
+        self.lock = threading.Lock()  # while another thread injects an interrupt the code cannot end
         self.doomed = None        # the cell that `verdict` is thrown into as soon as its code begins or goes on
         self.verdict = None       # the exception for `doomed`
         self.ended = None         # the last cell whose code has ended
@@ -81,13 +84,17 @@ class UserCode:
             if sys.gettrace() is untraced: sys.settrace(None)
 
     async def outcome(self, coro):
-        "The result of `coro` and None, or None and what it raised: asyncio would leave its loop for a KeyboardInterrupt and its like."
-        self.task = asyncio.current_task()  # from now on `wake` may cancel it: a task that has not begun would never run
+        """The result of `coro` and None, or None and what it raised.
+
+        asyncio would leave its loop for a KeyboardInterrupt and its like."""
+        self.task = asyncio.current_task()  # from now on `wake` may cancel it: one that has not begun would never run
         try: return await self.drive(coro, self.subshell.msg),None
         except BaseException as e: return None,e
 
     def leave(self):
-        "From now on interrupts leave this thread alone; one injected is raised here at the latest, as Python looks for it after each call."
+        """From now on interrupts leave this thread alone.
+
+        One that was injected is raised here at the latest, as Python looks for it after each call."""
         with self.lock:
             self.task = None
             self.running = False
@@ -95,7 +102,9 @@ class UserCode:
 
     @coroutine
     def drive(self, coro, cell=None):
-        "Run `coro`, user code; what an interrupt or a signal handler has for `cell`, if it is one's, is thrown into it when it begins or awaits."
+        """Run `coro`, user code: that of `cell`, or None's.
+
+        What an interrupt or a signal handler has for a cell that begins or awaits is thrown into it."""
         exception = None
         pid = os.getpid()
         while True:
@@ -113,7 +122,7 @@ class UserCode:
                 exception = e
                 self.uncancel()
                 if self.hits >= insistence:
-                    abandoned.append(coro)  # it swallows what ends others, and would swallow the close of its end, on whatever thread that came
+                    abandoned.append(coro)  # it would swallow the close of its end, too, on whatever thread that came
                     raise exception from None
             except BaseException as e: exception = e
 
@@ -132,12 +141,12 @@ class UserCode:
 
     def is_delicate(self, frame):
         "True if `frame` is in code, called by the user's, that an interrupt could break or that could swallow it."
-        return self.is_user_code(frame) and is_delicate(frame)
+        return self.is_user_code(frame) and in_delicate_code(frame)
 
     def is_user_code(self, frame):
         "True if `frame` is called by user code: of a cell, or of a callback while no cell waits for the interrupt."
         if below(frame, drive_code): return True
-        has_doomed = self.doomed is not None and self.doomed is self.subshell.msg  # the callback holds up the cell that is to go on
+        has_doomed = self.doomed is not None and self.doomed is self.subshell.msg  # a callback holds up that cell
         return (has_doomed or not self.awaits()) and below_callback(frame)
 
     def awaits(self):
@@ -149,7 +158,8 @@ class UserCode:
     def interrupt(self, frame):
         """Interrupt what the subshell's thread does at `frame`, as the table says, unless it `must_wait`.
 
-        On that thread, in a signal handler, KeyboardInterrupt is raised right here. False if it has to come again, as the thread has moved on."""
+        On that thread, in a signal handler, KeyboardInterrupt is raised right here. False if it has to come again, as
+        the thread has moved on."""
         is_here = get_ident() == self.subshell.tid
         if self.is_user_code(frame): return self.interrupt_here(frame) if is_here else self.interrupt_there(frame)
         self.hits += 1
@@ -180,10 +190,12 @@ class UserCode:
         return next((cell for cell in cells if cell is not self.ended), None)
 
     def doom(self, cell, exception=None):
-        "Have `exception`, or KeyboardInterrupt, thrown into `cell` when its code begins or goes on, and see that it does; `cell` may be None."
+        """Have `exception`, or KeyboardInterrupt, thrown into `cell` when its code begins or goes on; make it go on.
+
+        `cell` may be None: then nothing is doomed any more."""
         self.verdict = exception or Interrupted()
         self.doomed = cell
-        if cell: self.subshell.tell(self.wake)
+        if cell: self.subshell.call_soon(self.wake)
 
     def wake(self):
         "Let the cell that is doomed go on, if it awaits."
@@ -219,7 +231,7 @@ def below_callback(frame):
     name = module(inner)
     return name == "ipymini.features.gui" or not name.startswith(("ipymini.", "asyncio."))
 
-def is_delicate(frame):
+def in_delicate_code(frame):
     "True if an interrupt at `frame` could break something, or be swallowed."
     name = module(frame)
     if name.startswith(delicate_modules) and not name.startswith(library_modules): return True
@@ -234,7 +246,8 @@ enter_ops = [opmap[name] for name in ("BEFORE_WITH", "LOAD_SPECIAL") if name in 
 def enters(frame):
     """True if `frame`, or the one that called it, enters a `with`, or it is an `__enter__` or `__exit__` itself.
 
-    There a lock may be taken, and its block not begun: nothing would give it back. From Python 3.14 on that is so behind every `__enter__`."""
+    There a lock may be taken, and its block not begun: nothing would give it back. From Python 3.14 on that is so
+    behind every `__enter__`."""
     if frame.f_code.co_name in ("__enter__", "__exit__"): return True
     return any(at_enter(caller) for caller in (frame, frame.f_back) if caller)
 
@@ -245,16 +258,19 @@ def at_enter(frame):
     return code[index] in enter_ops or code[index] == opmap["CALL"] and code[index-2] in enter_ops
 
 def swallows(frame):
-    "True if a function of IPython that takes a KeyboardInterrupt for itself called `frame`: it shows a traceback, or calls hooks."
+    "True if IPython called `frame` to show a traceback, or a hook: there it takes a KeyboardInterrupt for itself."
     while frame and frame.f_code is not drive_code:
-        if frame.f_code.co_name in ("showtraceback", "trigger") and module(frame).startswith("IPython.core."): return True
+        takes_all = frame.f_code.co_name in ("showtraceback", "trigger")
+        if takes_all and module(frame).startswith("IPython.core."): return True
         frame = frame.f_back
     return False
 
 # -- what raises
 
 def inject(tid, frame):
-    "Raise KeyboardInterrupt in the thread `tid`, at `frame`; False if it has moved on, or starts a thread: Python 3.11 would raise it there."
+    """Raise KeyboardInterrupt in the thread `tid`, which is at `frame`; False if it has moved on, or starts a thread.
+
+    Python 3.11 would raise it in the thread that is started."""
     from ctypes import c_ulong, py_object, pythonapi
     thread,exception = c_ulong(tid),py_object(KeyboardInterrupt)
     if below(frame, start_code) or sys._current_frames().get(tid) is not frame: return False
@@ -268,7 +284,7 @@ def rouse(frame):
     if frame: frame.f_locals["self"].call_soon_threadsafe(lambda: None)
 
 def insist(frame):
-    "Raise KeyboardInterrupt once more at the next line that user code comes to, should it swallow the one that is coming."
+    "Raise KeyboardInterrupt again at the next line that user code comes to, should it swallow the one that is coming."
     def again(frame, event, arg):
         if event == "line": raise KeyboardInterrupt
         return again

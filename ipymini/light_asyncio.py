@@ -1,4 +1,4 @@
-"""asyncio without what it needs for TLS alone, which takes 5 of the 110 ms until the first result.
+"""The asyncio of Python without what it needs for TLS alone, which takes 5 of the 110 ms until the first result.
 
 This room has to be the first that imports asyncio: the rooms that run code take it from here."""
 import sys, threading
@@ -14,5 +14,6 @@ later = {name: Later(name) for name in ("ssl", "asyncio.sslproto") if name not i
 sys.modules.update(later)
 import asyncio
 for name in later: del sys.modules[name]
-# from Python 3.14 on asyncio makes an RLock for each call from another thread: it keeps those it knows, whatever a cell puts into `threading`
+# from Python 3.14 on asyncio makes an RLock for each call from another thread: of the kind that it knows, whatever a
+# cell puts into `threading`
 asyncio.events.threading = SimpleNamespace(**vars(threading))

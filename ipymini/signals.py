@@ -111,7 +111,7 @@ class Signals:
             if num == signal.SIGINT: self.on_interrupt()
             elif num in caught: self.lifecycle.end(128+num)
             elif num == show and signal.getsignal(num) == self.on_signal: self.show_all_stacks()
-            elif num != repeat: main.tell(main.loop._handle_signal, num)  # which the loop would have read, had we left it the descriptor
+            elif num != repeat: main.call_soon(main.loop._handle_signal, num)  # which the loop would have read, had we left it the descriptor
 
     def on_interrupt(self):
         "Interrupt all but the main thread, which its signal handler does; the second time tell where the cell is stuck. On the control thread"

@@ -1,7 +1,7 @@
 """Where code runs: a queue of messages and an asyncio loop, on the main thread or on a thread of its own.
 
-It is handed `serve`, the coroutine function that handles one message. Read `forever` for the thread, `run` for the life of a queue; the user's code
-runs in `interrupts`."""
+It is handed `serve`, the coroutine function that handles one message. Read `forever` for the thread, `run` for the life
+of a queue; the user's code runs in `interrupts`."""
 import sys, threading
 from collections import deque
 from contextvars import copy_context
@@ -13,131 +13,167 @@ from .interrupts import UserCode, callback_code
 from .light_asyncio import asyncio
 from .system.clock import clock
 
+here = threading.local()  # subshell: the one whose thread this is
+comm_types = "comm_open","comm_msg","comm_close"
+eager = dict(eager_start=True) if sys.version_info >= (3, 12) else {}
+
 class Subshell:
-    "Runs one message after the other; `put`, `tell`, `take`, `interrupt` and `stop` may be called from any thread"
+    "Runs one message after the other; `enqueue`, `call_soon`, `take` and `stop` may be called from any thread."
     def __init__(self, serve, id=None):
-        self.serve,self.id,self.queue = serve,id,deque()
-        self.loop = asyncio.new_event_loop()
-        self.loop._ready = Ready()
-        self.loop.set_exception_handler(uncaught)
-        self.loop.time = clock.monotonic  # whatever a cell puts into `time`
-        self.msg,self.runner,self.tid = None,None,None
-        self.aborting,self.closing,self.since = False,False,0
+        self.serve = serve
+        self.id = id
+        self.queue = deque()   # messages that wait
+        self.msg = None        # the message that is handled
+        self.since = 0         # when that began
+        self.tid = None        # the thread
+        self.runner = None     # the Task of `run`
+        self.aborting = False  # True from a cell that ends in an error until `abort_queued`: cells are refused
+        self.closing = False   # True once it is to end
         self.user_code = UserCode(self)
-        self.taking = threading.Lock()  # for who takes messages out of the queue: this subshell, or `Overtaking`, which moves several in one step
+        self.taking = threading.Lock()  # messages leave the queue: one by one, or several in one step (`Overtaking`)
+        self.loop = make_loop()
+
+    # -- the thread
 
     def start(self, traced=True):
         "Run on a thread of its own; unless it is `traced`, it runs on while the debugger stops user threads."
-        t = threading.Thread(target=self.forever, name=f"subshell {self.id}", daemon=True)
-        if not traced: t.pydev_do_not_trace = t.is_pydev_daemon_thread = True
-        t.start()
+        thread = threading.Thread(target=self.forever, name=f"subshell {self.id}", daemon=True)
+        if not traced: thread.pydev_do_not_trace = thread.is_pydev_daemon_thread = True
+        thread.start()
 
     def forever(self):
-        "Run on this thread until `stop`"
-        self.tid,here.subshell = get_ident(),self
+        "Run on this thread until `stop`."
+        self.tid = get_ident()
+        here.subshell = self
         asyncio.set_event_loop(self.loop)
-        self.tell(self.look)
+        self.call_soon(self.schedule)
         stopped = False
         while not stopped:
             try:
                 self.loop.run_forever()
                 stopped = self.closing  # else a cell has called `loop.stop`
-            except BaseException as e: self.escaped(e)
-        tasks = asyncio.all_tasks(self.loop)
-        if self.runner and not self.runner.done(): tasks.add(self.runner)
-        for t in tasks: t.cancel()
-        if tasks: self.loop.run_until_complete(asyncio.wait(tasks))
+            except BaseException as e: self.on_escape(e)
+        self.cancel_tasks()
         self.loop.close()
         here.subshell = None  # the loop must not die behind its thread: the debugger would take that for another
 
-    def escaped(self, e):
-        """Deal with what has left the loop: KeyboardInterrupt or SystemExit of a callback or a task, or anything that a signal handler raised
+    def on_escape(self, exception):
+        """Deal with what has left the loop: an exception of a callback, a task or a signal handler.
 
-        What a handler raised while a cell awaits belongs to the cell. An interrupt of a callback has done its work, all else is told."""
-        self.tell(self.look)
-        of_callback = any(frame.f_code is callback_code for frame,_ in walk_tb(e.__traceback__))
-        if self.user_code.awaits() and not of_callback: self.user_code.doom(self.msg, None if isinstance(e, KeyboardInterrupt) else e)
-        elif not isinstance(e, KeyboardInterrupt):
+        Of the first two only KeyboardInterrupt and SystemExit do. What a handler raised while a cell awaits belongs to
+        the cell. An interrupt of a callback has done its work, all else is told."""
+        self.call_soon(self.schedule)
+        is_interrupt = isinstance(exception, KeyboardInterrupt)
+        of_callback = any(frame.f_code is callback_code for frame,_ in walk_tb(exception.__traceback__))
+        if self.user_code.awaits() and not of_callback:
+            self.user_code.doom(self.msg, None if is_interrupt else exception)
+        elif not is_interrupt:
             whose = "a background task or callback" if of_callback else "a signal handler, between two cells,"
-            self.loop.call_exception_handler(dict(message=f"{type(e).__name__} was raised by {whose}", exception=e))
+            message = f"{type(exception).__name__} was raised by {whose}"
+            self.loop.call_exception_handler(dict(message=message, exception=exception))
 
-    async def run(self):
-        "Handle what is queued; `look` starts this again when more has come"
-        hide_task(asyncio.current_task())
-        while not self.closing:
-            with self.taking:
-                if not self.queue: break
-                self.since = clock.monotonic()
-                o = self.msg = self.queue[0]  # before it leaves the queue: a signal handler that looks for the next cell finds it at any time
-                self.queue.popleft()
-            try: await self.serve(self, o)
-            finally: self.msg = None
+    def cancel_tasks(self):
+        "Cancel what still runs in the loop, and wait until it has ended."
+        tasks = asyncio.all_tasks(self.loop)
+        if self.runner and not self.runner.done(): tasks.add(self.runner)
+        for task in tasks: task.cancel()
+        if tasks: self.loop.run_until_complete(asyncio.wait(tasks))
 
-    def put(self, o):
-        "Queue the message `o`."
-        self.queue.append(o)
-        self.tell(self.look)
+    def stop(self):
+        "End as soon as the loop is free: a cell that awaits is cancelled, and what waits is not handled any more."
+        self.closing = True
+        self.call_soon(self.loop.stop)
 
-    def tell(self, f, *args):
-        "Call `f` on this subshell's thread as soon as its loop is free"
-        try: self.loop.call_soon_threadsafe(f, *args)
+    # -- the queue
+
+    def enqueue(self, msg):
+        "Have `msg` handled after those that wait."
+        self.queue.append(msg)
+        self.call_soon(self.schedule)
+
+    def call_soon(self, function, *args):
+        "Call `function` on this subshell's thread as soon as its loop is free; never, if that is closed."
+        try: self.loop.call_soon_threadsafe(function, *args)
         except RuntimeError: pass  # closed
 
-    def look(self):
-        "Something has come: run it, or serve comm messages beside a cell that awaits, which may wait for just them"
-        if self.user_code.running: self.comms(self.loop.create_task)
+    def schedule(self):
+        "Handle what has come, or the comm messages of it beside a cell that awaits, which may wait for just them."
+        if self.user_code.running: self.serve_comms(self.loop.create_task)
         elif not self.runner or self.runner.done():
             self.runner = self.begin(self.run())
             hide_task(self.runner)
 
     def begin(self, coro, context=None):
-        "A task for `coro`; at once, not in the loop's next round, where Python can do that"
+        "A task for `coro`; it begins at once, not in the loop's next round, where Python can do that."
         return asyncio.Task(coro, loop=self.loop, context=context, **eager)
 
-    def comms(self, run):
-        "Take the comm messages out of the queue and have `run` run the coroutines that serve them; one by one, as a callback may take the next itself"
-        def first(queue): return [o for o in queue if o.type in ("comm_open", "comm_msg", "comm_close")][:1]
-        while taken := self.take(first): copy_context().run(run, self.serve(self, *taken))
+    async def run(self):
+        "Handle what is queued; `schedule` starts this again when more has come."
+        hide_task(asyncio.current_task())
+        while not self.closing:
+            with self.taking:
+                if not self.queue: break
+                self.since = clock.monotonic()
+                self.msg = self.queue[0]  # still queued: a signal handler that looks for the next cell always finds it
+                self.queue.popleft()
+            try: await self.serve(self, self.msg)
+            finally: self.msg = None
 
     def handle_comms(self):
-        "Handle the comm messages that wait in the queue, on this subshell's thread, which the caller blocks."
-        self.comms(step)
+        "Handle the comm messages that wait, on this subshell's thread, which the caller blocks."
+        self.serve_comms(step)
+
+    def serve_comms(self, run):
+        "Have `run` run the coroutine that serves each comm message that waits; a callback may take the next itself."
+        while taken := self.take(first_comm): copy_context().run(run, self.serve(self, *taken))
 
     def take(self, choose):
-        "Take out of the queue, in one step, the messages that `choose` picks from a list of it"
+        "Take out of the queue, in one step, the messages that `choose` picks from a list of it."
         with self.taking:
             taken = choose(list(self.queue))
-            for o in taken: self.queue.remove(o)
+            for msg in taken: self.queue.remove(msg)
         return taken
 
     def abort_queued(self):
-        "Have the cells that are queued now refused, and run those that come from now on. On the shell thread"
+        "Have the cells that are queued now refused, and run those that come from now on. On the shell thread."
         with self.taking:
             for msg in self.queue: msg.aborted = True
             self.aborting = False
 
-    def stop(self):
-        self.closing = True
-        self.tell(self.loop.stop)
+def first_comm(msgs):
+    "The first comm message among `msgs`, in a list that is empty if there is none."
+    return [msg for msg in msgs if msg.type in comm_types][:1]
 
-here = threading.local()  # subshell: the one whose thread this is
-eager = dict(eager_start=True) if sys.version_info >= (3, 12) else {}
+def step(coro):
+    "Run `coro` up to its first await, at which it is left."
+    next(coro.__await__(), None)
 
-def step(coro): next(coro.__await__(), None)
+# -- the loop
 
-def uncaught(loop, context):
-    "Report an exception that nobody awaits, as asyncio does, on behalf of whoever made the task or callback"
-    o = context.get("task") or context.get("future") or context.get("handle")
-    ctx = o.get_context() if hasattr(o, "get_context") else getattr(o, "_context", None)  # a task's: from Python 3.12 on
-    (ctx or copy_context()).copy().run(loop.default_exception_handler, context)
-
-def hide_task(task):
-    "Leave `task`, which is ours, out of `asyncio.all_tasks()`: cells cancel what they find there"
-    asyncio.tasks._unregister_task(task)
-    if hasattr(asyncio.tasks, "_unregister_eager_task"): asyncio.tasks._unregister_eager_task(task)
+def make_loop():
+    "A loop that runs on, whatever cells do to the clock and to its callbacks."
+    loop = asyncio.new_event_loop()
+    loop._ready = Ready()
+    loop.time = clock.monotonic  # whatever a cell puts into `time`
+    loop.set_exception_handler(show_uncaught)
+    return loop
 
 class Ready(deque):
-    "The callbacks that a loop calls next; when `run_nested` has called them before the round that counted them, nothing is called in their place"
+    """The callbacks that a loop calls next.
+
+    When `run_nested` has called them before the round that counted them, nothing is called in their place."""
     def popleft(self): return super().popleft() if self else nothing
 
 nothing = SimpleNamespace(_cancelled=True)  # a handle that the loop passes over
+
+def show_uncaught(loop, details):
+    "Report an exception that nothing awaits, as asyncio does, on behalf of the cell that made the task or callback."
+    source = details.get("task") or details.get("future") or details.get("handle")
+    if hasattr(source, "get_context"): context = source.get_context()  # a task, from Python 3.12 on
+    else: context = getattr(source, "_context", None)
+    (context or copy_context()).copy().run(loop.default_exception_handler, details)
+
+def hide_task(task):
+    "Leave `task`, which is ours, out of `asyncio.all_tasks()`: cells cancel what they find there."
+    asyncio.tasks._unregister_task(task)
+    if hasattr(asyncio.tasks, "_unregister_eager_task"): asyncio.tasks._unregister_eager_task(task)

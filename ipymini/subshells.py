@@ -46,7 +46,7 @@ class Subshells:
     def enqueue(self, msg, subshell):
         "Queue `msg`; what is quick is answered from the side if `subshell` is not free soon."
         is_held_up = msg.type in quick and (subshell.msg or subshell.queue)
-        subshell.put(msg)
+        subshell.enqueue(msg)
         if is_held_up: self.call_aside(self.overtaking.overtake, subshell)
 
     @property
@@ -121,12 +121,12 @@ class Subshells:
 
     # -- the side thread
 
-    def call_aside(self, function, *args): self.side.tell(function, *args)
+    def call_aside(self, function, *args): self.side.call_soon(function, *args)
 
     def later(self, seconds, function, *args):
         "Call `function` on the side thread in `seconds`."
         if not self.side: self.start_side()  # an interrupt while IPython loads
-        self.side.tell(lambda: self.side.loop.call_later(seconds, function, *args))
+        self.side.call_soon(lambda: self.side.loop.call_later(seconds, function, *args))
 
 class Lane:
     "The messages of one comm that have not been handled: how many there are, and the subshell where all of them are."
@@ -151,7 +151,7 @@ class Overtaking:
             if not lane: lane = self.lanes[id] = Lane(self.place(msg, named))
             lane.count += 1
             subshell = lane.subshell
-            subshell.put(msg)
+            subshell.enqueue(msg)
         if subshell is not named: self.subshells.later(patience, self.overtake, subshell)
 
     def place(self, msg, named):
@@ -176,7 +176,7 @@ class Overtaking:
         "Move what may overtake the message `running`, which has held up `subshell` for long enough."
         for msg in subshell.take(only(quick)):
             msg.overtook = subshell
-            self.subshells.side.put(msg)
+            self.subshells.side.enqueue(msg)
         if running.type == "execute_request": self.move_comms(subshell)
 
     def move_comms(self, subshell):
@@ -189,7 +189,7 @@ class Overtaking:
                 if goal: self.lanes[id].subshell = goal
             return [msg for msg in only(comm_types)(queue) if goals[comm_id(msg)]]
         with self.lock:
-            for msg in subshell.take(leaving): self.lanes[comm_id(msg)].subshell.put(msg)
+            for msg in subshell.take(leaving): self.lanes[comm_id(msg)].subshell.enqueue(msg)
 
     def goal(self, subshell, msgs):
         "The subshell to which `msgs`, of one comm and queued in `subshell`, leave; None if they have to wait."
@@ -217,7 +217,7 @@ class Overtaking:
         with self.lock:
             for lane in self.lanes.values():
                 if lane.subshell is deleted: lane.subshell = main
-            for msg in deleted.take(only(comm_types)): main.put(msg)
+            for msg in deleted.take(only(comm_types)): main.enqueue(msg)
 
 def only(types):
     "A function that picks the messages of `types` out of a queue."

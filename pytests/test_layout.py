@@ -81,7 +81,7 @@ def test_bridge_has_no_threads_and_no_sockets(): assert not libraries(trees["bri
 def test_debugpy_is_imported_on_first_use():
     assert not any("debugpy" in libraries(ast.Module([o], [])) for m in trees if m.startswith("debugger") for o in trees[m].body if isinstance(o, (ast.Import, ast.ImportFrom)))
 
-@pytest.mark.parametrize("room", ["bridge", "subshell"])
+@pytest.mark.parametrize("room", ["bridge", "interrupts", "subshell"])
 def test_kernel_imports_what_runs_code_only_when_sockets_answer(room):
     top = ast.Module([o for o in trees["kernel"].body if isinstance(o, (ast.Import, ast.ImportFrom))], [])
     assert room not in {o.module for o in ast.walk(top) if isinstance(o, ast.ImportFrom)}

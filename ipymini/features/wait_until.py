@@ -7,7 +7,9 @@ from ..system.clock import clock
 pause = .01  # seconds between two looks at the condition; no event tells of it
 
 def wait_until(condition, timeout):
-    "True once `condition()` is, False after `timeout` seconds; handles comm messages meanwhile, on this thread, which it blocks."
+    """True once `condition()` is, False after `timeout` seconds; blocks this thread.
+
+    Comm messages are handled on it meanwhile."""
     subshell = here.subshell
     end = None if timeout is None else clock.monotonic()+timeout
     while not condition():
