@@ -9,7 +9,7 @@ def __getattr__(name):
     return import_module("ipymini.pods.offers").offer(name)
 
 def wait_until(condition, timeout=None):
-    """True once `condition()` is true, False when `timeout` seconds have passed; comm messages, as of widgets, are handled meanwhile
+    """True once `condition()` is true, False when `timeout` seconds have passed; comm messages, as of widgets, are handled meanwhile.
 
     For code in a cell that cannot `await`. Call it on the thread that runs the cell; elsewhere it raises AttributeError."""
     from .features.wait_until import wait_until as wait

@@ -1,4 +1,4 @@
-"""The command line: run a kernel, install the kernelspec, or help a person
+"""The command line: run a kernel, install the kernelspec, or help a person.
 
 Every kernel starts here: nothing but `sys` is imported on the way to `lifecycle.main`, and no other kernel's option is an error."""
 
@@ -39,7 +39,7 @@ bare = {"matplotlib": (trait["matplotlib"], "auto"), "pylab": (trait["pylab"], "
     "debug": ("Application.log_level", "10"), "no-fd-capture": ("IPKernelApp.capture_fd_output", "False")}
 
 def parse(argv):
-    """The connection file that `argv` names, or None, and a dict of its other options, `{"Class.trait": "value"}`
+    """The connection file that `argv` names, or None, and a dict of its other options, `{"Class.trait": "value"}`.
 
     An unknown option goes by its name without dashes, with True for a missing value. The last of a name wins. Stray words are dropped."""
     opts,words = {},list(argv)

@@ -26,7 +26,7 @@ def error_content(etype, value, traceback):
     return dict(ename=etype.__name__, evalue=text, traceback=list(traceback))
 
 def require(content, **types):
-    "`content`, if it has a value of the given type under each name. Raises: ValueError"
+    "`content`, if it has a value of the given type under each name. Raises: ValueError."
     for key,kind in types.items():
         if isinstance(content.get(key), kind): continue
         found = f", not {content[key]!r:.80}" if key in content else ""
@@ -34,7 +34,7 @@ def require(content, **types):
     return content
 
 def integer(content, key):
-    "The integer `content[key]`, or None. Raises: ValueError"
+    "The integer `content[key]`, or None. Raises: ValueError."
     return require(content, **{key: int})[key] if content.get(key) is not None else None
 
 python_version = sys.version.split()[0]

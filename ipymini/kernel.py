@@ -36,12 +36,12 @@ class Kernel:
     # -- in
 
     def on_shell(self, msg):
-        "Take what came on the shell channel to its subshell. On the shell thread"
+        "Take what came on the shell channel to its subshell. On the shell thread."
         self.hear(msg)
         if not self.subshells.route(msg): run_now(self.serve(self.sockets.shell, None, msg))
 
     def on_control(self, msg):
-        "Serve what came on the control channel at once. On the control thread"
+        "Serve what came on the control channel at once. On the control thread."
         self.hear(msg)
         run_now(self.serve(self.sockets.control, None, msg))
 
@@ -257,12 +257,12 @@ def interrupt(kernel, subshell, msg):
 def shutdown(kernel, subshell, msg): return kernel.leave(restart=bool(msg["content"].get("restart")))
 
 def create_subshell(kernel, subshell, msg):
-    "Start a subshell. Source: JEP 91"
+    "Start a subshell. Source: JEP 91."
     __import__("stack_data")  # for tracebacks; two threads that import it at once can find it half there
     return dict(status="ok", subshell_id=kernel.subshells.create(os.urandom(16).hex()))
 
 def delete_subshell(kernel, subshell, msg):
-    "Answer at once; what is queued gets an error, the cell that runs may end. Source: JEP 91"
+    "Answer at once; what is queued gets an error, the cell that runs may end. Source: JEP 91."
     id = require(msg["content"], subshell_id=str)["subshell_id"]
     queued = kernel.subshells.delete(id)
     kernel.sockets.stdin.answer(lambda question: question.msg["header"].get("subshell_id") == id, KeyboardInterrupt())

@@ -47,7 +47,7 @@ class Ending:
         if self.is_decided: threading.Timer(self.delay, self.begin).start()
 
 class Lifecycle:
-    "One kernel process, on the connection file `file`. Raises: BadConnection, UnknownScheme"
+    "One kernel process, on the connection file `file`. Raises: BadConnection, UnknownScheme."
     def __init__(self, file, options, on_terminal=False):
         self.options = options
         self.on_terminal = on_terminal  # True if a person has started it there
@@ -123,7 +123,7 @@ class Lifecycle:
         return Bridge(output, self.options, kernel.connection.path, loop)
 
     def open(self):
-        "Let cells run. On the shell thread"
+        "Let cells run. On the shell thread."
         self.sockets.iopub.greeting = None
         self.kernel.subshells.main.user_code.doom(self.signals.early_target)
         for msg in self.kernel.subshells.open(): self.kernel.on_shell(msg)
@@ -131,12 +131,12 @@ class Lifecycle:
     # -- the end
 
     def end(self, status):
-        "End without being asked by a request. On the control thread"
+        "End without being asked by a request. On the control thread."
         self.ending.decide(status)
         self.stop()
 
     def stop(self):
-        "Have everything that runs stop, and finish. On the control thread"
+        "Have everything that runs stop, and finish. On the control thread."
         if self.ending.is_stopping: return
         self.ending.is_stopping = True
         self.kill_if_late()
@@ -167,7 +167,7 @@ class Lifecycle:
         return False
 
     def finish_here(self, frame):
-        "Finish, unless this thread does already, or is where a lock of ours may be held: the next signal comes soon. In a signal handler"
+        "Finish, unless this thread does already, or is where a lock of ours may be held: the next signal comes soon. In a signal handler."
         if not self.ending.finisher.locked() and not self.kernel.subshells.main.user_code.is_delicate(frame): self.finish()
 
     def finish(self):
@@ -187,7 +187,7 @@ class Lifecycle:
         os._exit(self.ending.status)
 
     def on_death(self, channel, error):
-        "A kernel that lost a channel only looks alive. On the thread of `channel`"
+        "A kernel that lost a channel only looks alive. On the thread of `channel`."
         log(f"the {channel.name} channel died: {error!r}")
         os._exit(1)
 

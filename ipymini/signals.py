@@ -35,13 +35,13 @@ class Signals:
         if hasattr(os, "register_at_fork"): processes.part_at_fork([*caught, repeat, *filter(None, [show])], self.on_signal)
 
     def start(self):
-        "Take the signals, and what Python cannot raise. On the main thread"
+        "Take the signals, and what Python cannot raise. On the main thread."
         sys.unraisablehook = self.on_unraisable
         self.catch()
         for num in filter(None, (repeat, show)): signal.signal(num, self.on_signal)
 
     def catch(self):
-        "Take the signals, also from a cell that has taken them. On the main thread"
+        "Take the signals, also from a cell that has taken them. On the main thread."
         signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
         for num in caught:
             if signal.getsignal(num) != self.on_signal: signal.signal(num, self.on_signal)
@@ -105,7 +105,7 @@ class Signals:
         processes.signal_main(repeat)
 
     def on_wakeup(self):
-        "See to signals that came. On the control thread"
+        "See to signals that came. On the control thread."
         main = self.kernel.subshells.main
         for num in set(self.reader.recv(64)):
             if num == signal.SIGINT: self.on_interrupt()
@@ -114,7 +114,7 @@ class Signals:
             elif num != repeat: main.call_soon(main.loop._handle_signal, num)  # which the loop would have read, had we left it the descriptor
 
     def on_interrupt(self):
-        "Interrupt all but the main thread, which its signal handler does; the second time tell where the cell is stuck. On the control thread"
+        "Interrupt all but the main thread, which its signal handler does; the second time tell where the cell is stuck. On the control thread."
         subshells,main,bridge = self.kernel.subshells,self.kernel.subshells.main,self.kernel.bridge
         if main:
             for seconds in nudges: subshells.later(seconds, self.nudge)
@@ -154,7 +154,7 @@ class Signals:
             self.kernel.iopub.text("stderr", msg, text)
 
     def show_all_stacks(self):
-        "Put the stacks into the log, and into the cell that runs. On the control thread"
+        "Put the stacks into the log, and into the cell that runs. On the control thread."
         bridge,main = self.kernel.bridge,self.kernel.subshells.main
         text = stacks.stacks("SIGUSR1 came.", bridge.name_cell if bridge else no_cell)
         log(text)

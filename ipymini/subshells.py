@@ -95,7 +95,7 @@ class Subshells:
         return Subshell(self.serve, id)
 
     def delete(self, id):
-        "Take the subshell `id` away; the messages that waited there. A cell that runs may end. Raises: UnknownSubshellError"
+        "Take the subshell `id` away; the messages that waited there. A cell that runs may end. Raises: UnknownSubshellError."
         deleted = self.by_id.pop(id, None)
         if not deleted: raise UnknownSubshellError(id)
         deleted.stop()
@@ -143,7 +143,7 @@ class Overtaking:
         self.waiting = set()  # subshells where something waits for the end of what runs there
 
     def enqueue_comm(self, msg, named):
-        "Queue the comm message `msg`, which names the subshell `named`. On the shell thread"
+        "Queue the comm message `msg`, which names the subshell `named`. On the shell thread."
         id = comm_id(msg)
         msg.may_leave = clock.monotonic()+patience
         with self.lock:
@@ -155,7 +155,7 @@ class Overtaking:
         if subshell is not named: self.subshells.later(patience, self.overtake, subshell)
 
     def place(self, msg, named):
-        "The subshell for `msg`, the only message of its comm: where `named` has begun to handle comms, their order is kept"
+        "The subshell for `msg`, the only message of its comm: where `named` has begun to handle comms, their order is kept."
         present = list(self.subshells.by_id.values())
         comm = self.subshells.comm_of(msg)
         begun = named in present and (named.msg or named.queue)
@@ -163,7 +163,7 @@ class Overtaking:
         return comm.home if comm and comm.home in present else self.subshells.main
 
     def overtake(self, subshell):
-        "Let what need not wait leave the queue of `subshell`; what has to wait is looked at again when it may leave. On the side thread"
+        "Let what need not wait leave the queue of `subshell`; what has to wait is looked at again when it may leave. On the side thread."
         self.waiting.add(subshell)  # before the look at what runs: who ends it looks here afterwards
         msg = subshell.msg
         running = msg is not None and not msg.ended

@@ -80,7 +80,7 @@ class IOPub(Channel):
     # -- readers come
 
     def take(self, frames):
-        "Welcome a subscriber before anything else reaches him, which is why subscriptions are manual. Source: JEP 65"
+        "Welcome a subscriber before anything else reaches him, which is why subscriptions are manual. Source: JEP 65."
         kind,topic = frames[0][:1],frames[0][1:]
         if kind == b"\0": self.sock.setsockopt(zmq.UNSUBSCRIBE, topic)
         if kind != b"\1" or topic == delim: return  # everybody would take this topic for the end of the identities

@@ -31,7 +31,7 @@ class Journal:
         self.last = self.take_over()  # the files of a kernel that died here
 
     def record(self, frames):
-        "Keep the message `frames`, if it is output of a cell. On iopub's thread"
+        "Keep the message `frames`, if it is output of a cell. On iopub's thread."
         topic = frames[0]
         if topic not in self.topics: self.topics[topic] = is_kept(topic)
         if not self.topics[topic]: return
@@ -92,13 +92,13 @@ class Journal:
         for data in memory: yield parse(data)
 
     def hear(self, session, when):
-        "Note that `session` makes a request, at the time `when`, as headers have it. On the shell or the control thread"
+        "Note that `session` makes a request, at the time `when`, as headers have it. On the shell or the control thread."
         self.heard.pop(session, None)
         self.heard[session] = when
         if len(self.heard) > sessions: self.heard.pop(next(iter(self.heard)), None)
 
     def cell_ended(self):
-        "Have those who follow look whether the cell that they follow has ended. On any thread"
+        "Have those who follow look whether the cell that they follow has ended. On any thread."
         for follower in self.followers: follower.put(None)
 
     @property

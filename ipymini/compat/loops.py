@@ -7,7 +7,7 @@ from ..interrupts import drive_code
 from ..light_asyncio import asyncio
 
 def let_loops_nest():
-    "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever"
+    "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever."
     for cls,name in ((asyncio.Runner, "run"), (asyncio.Runner, "close"), (asyncio.BaseEventLoop, "run_forever")): setattr(cls, name, aside(getattr(cls, name)))
     run = aside(asyncio.BaseEventLoop.run_until_complete)
 
@@ -20,7 +20,7 @@ def let_loops_nest():
     asyncio.run = asyncio.runners.run = aside(asyncio.run)
 
 def run_nested(loop, future):
-    "`loop.run_until_complete(future)` for a cell that `loop` itself runs: all but the cell goes on meanwhile"
+    "`loop.run_until_complete(future)` for a cell that `loop` itself runs: all but the cell goes on meanwhile."
     theirs = asyncio.isfuture(future)
     future = asyncio.ensure_future(future, loop=loop)
     task = asyncio.current_task(loop)
@@ -34,7 +34,7 @@ def run_nested(loop, future):
     return future.result()
 
 def aside(f):
-    "`f`, run while our loop and its task are out of sight if a plain cell calls it"
+    "`f`, run while our loop and its task are out of sight if a plain cell calls it."
     @wraps(f)
     def call(*args, **kw):
         loop = asyncio._get_running_loop()
@@ -49,7 +49,7 @@ def aside(f):
     return call
 
 def leave_loop(loop):
-    "Put `loop`, which runs, and its current task out of sight; that task. From Python 3.14 on a thread has one, whichever loop it runs"
+    "Put `loop`, which runs, and its current task out of sight; that task. From Python 3.14 on a thread has one, whichever loop it runs."
     task = asyncio.current_task(loop)
     if task: asyncio.tasks._leave_task(loop, task)
     asyncio._set_running_loop(None)
@@ -60,7 +60,7 @@ def enter_loop(loop, task):
     if task: asyncio.tasks._enter_task(loop, task)
 
 def plain(frame):
-    "True if `frame` is called by a cell, without a coroutine of the user's in between"
+    "True if `frame` is called by a cell, without a coroutine of the user's in between."
     while frame and frame.f_code is not drive_code:
         theirs = not frame.f_globals.get("__name__", "").startswith(("ipymini.", "IPython.core."))
         if theirs and frame.f_code.co_flags & (CO_COROUTINE|CO_ASYNC_GENERATOR): return False

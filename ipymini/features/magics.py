@@ -83,7 +83,7 @@ class KernelMagics(Magics):
         %replay -3            the last three cells with output
         %replay --all         all that is kept
         %replay --list        which cells are kept
-        %replay --last-kernel what the kernel before this one published, if it died"""
+        %replay --last-kernel what the kernel before this one published, if it died."""
         from . import replay
         try: replay.replay(self.shell, arg.strip())
         except replay.BadArgument as e: raise UsageError(str(e)) from None

@@ -14,7 +14,7 @@ usage = "%replay, %replay NUMBER, %replay -COUNT, %replay --all, %replay --list,
 class BadArgument(ValueError): "Words after %replay that cannot be served; says why."
 
 def replay(shell, argument):
-    "Show again what `argument`, the words after %replay, asks for; what goes on meanwhile follows until its cell has ended. Raises: BadArgument"
+    "Show again what `argument`, the words after %replay, asks for; what goes on meanwhile follows until its cell has ended. Raises: BadArgument."
     kernel,asking = shell.kernel.k,shell.kernel.get_parent()
     journal = kernel.iopub.journal
     if not journal: raise BadArgument(nothing)
@@ -68,7 +68,7 @@ def lost(journal):
 def find(journal, content):
     """The messages that a replay_request asks for, oldest first, as dicts with header, parent_header, metadata and content.
 
-    `content` may name a cell by `msg_id` or `number`, a time by `since`, and the kernel before this one by `last_kernel`. Raises: ValueError"""
+    `content` may name a cell by `msg_id` or `number`, a time by `since`, and the kernel before this one by `last_kernel`. Raises: ValueError."""
     if not journal: raise ValueError(nothing)
     unknown = next((key for key in content if key not in words), None)
     if unknown: raise ValueError(f"a replay_request has no {unknown!r}; it knows {', '.join(words)}")
@@ -171,7 +171,7 @@ def unwatched(pasts, session, heard):
     return [past for past in pasts if past.session != session and past.last > heard.get(past.session, "")]
 
 def select(argument, pasts, session, heard):
-    "The cells that the words after `%replay` ask for. Raises: BadArgument"
+    "The cells that the words after `%replay` ask for. Raises: BadArgument."
     if not argument: return unwatched(pasts, session, heard)
     if argument in ("--all", "--last-kernel"): return pasts
     try: number = int(argument)
