@@ -1,4 +1,4 @@
-"""Kernels in containers: the provisioner that a kernelspec names, in the Jupyter server, and what every container of ours is like.
+"""Kernels in containers: the provisioner that a kernelspec names, in the Jupyter server.
 
 There is no network and no port: kernel and clients meet at unix sockets, in a folder that both see. The kernel's standard input is a
 pipe from the server; when the server dies, the kernel ends, and its container with it. Read `ContainerProvisioner` first."""
@@ -8,9 +8,9 @@ from pathlib import Path
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Dict, List, Unicode
 from .engine import EngineError, find_engine, install_podman, unreachable
+from .options import container_options, home_target, mount, owner
 
 # where things of ours are mounted in a container
-home_target = "/opt/ipymini/home"
 start_target = "/opt/ipymini/start.py"
 lent_target = "/opt/ipymini/lent"  # and a number
 bytecode = f"{home_target}/.cache/ipymini"  # of what is lent
@@ -148,37 +148,3 @@ def locked(path):
         file.close()
         return None
     return file
-
-# -- what every container of ours is like
-
-def container_options(engine, cwd, home, lent) -> list:
-    """Options for the engine's commands `create` and `run`: who it runs as, what it sees of this machine, what it may.
-
-    `lent`: {folder of ours: where it is mounted}. Whether it has a network, the caller says."""
-    uid,gid = owner(cwd)
-    options = ["--rm", "--label=ipymini", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--security-opt=label=disable"]
-    options.append(f"--user={uid}:{gid}")
-    if engine.name == "podman" and os.getuid(): options.append("--userns=keep-id")
-    options += [f"--workdir={cwd}", *mount(cwd)]
-    options += [f"--env=HOME={home_target}", *mount(home_of(home, uid, gid), home_target)]
-    for folder,target in lent.items(): options += mount(folder, target, readonly=True)
-    return options
-
-def owner(cwd):
-    "User and group that own what is written in `cwd`: we, or where we are root those whose folder it is."
-    if os.getuid(): return os.getuid(), os.getgid()
-    info = os.stat(cwd)
-    return info.st_uid, info.st_gid
-
-def home_of(home, uid, gid):
-    "The folder `home`, or where we are root one beside it for each other user; it is made if need be."
-    path = Path(home if uid == os.getuid() else f"{home}-{uid}")
-    if not path.exists():
-        path.mkdir(parents=True, mode=0o700)
-        if os.getuid() == 0: os.chown(path, uid, gid)
-    return path
-
-def mount(source, target=None, readonly=False):
-    "Options that show the file or folder `source` of this machine at `target`, by default at the same place."
-    rest = ",readonly" if readonly else ""
-    return ["--mount", f"type=bind,source={source},target={target or source}{rest}"]

@@ -3,10 +3,11 @@
 import json, os, sys
 from tempfile import TemporaryDirectory
 from . import boot, kernelspecs, lending
-from .container import bytecode, container_options, lent_target
+from .container import bytecode, lent_target
 from .engine import EngineError
 from .kernelspecs import Kernel
 from .named import package_name, with_version
+from .options import container_options
 from .pythons import Python, asked, oldest
 
 class Images:

@@ -56,6 +56,11 @@ class Environment:
         return data()/"venvs"/self.image
 
     @property
+    def interpreter(self):
+        "The path of the Python of its virtual environment."
+        return str(self.venv/("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+    @property
     def dockerfile(self): return self.folder/"Dockerfile"
 
     @property

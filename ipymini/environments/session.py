@@ -11,11 +11,12 @@ from jupyter_client.connect import write_connection_file
 from pathlib import Path
 from typing import Annotated
 from . import images, kernelspecs, named
-from .container import container_options, mount, start_target
+from .container import start_target
 from .engine import Engine, EngineError, find_engine
 from .install import show_table
 from .make import NoEnvironment
 from .named import BadName
+from .options import container_options, mount
 
 def option(metavar): return Annotated[str, dict(metavar=metavar)]
 

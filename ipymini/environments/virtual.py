@@ -18,12 +18,12 @@ def build(env, settings=None):
     version = env.python()
     if not version: raise NoEnvironment(f"{env.name} starts from the image {env.base()}, which needs podman or docker. {install_podman}")
     run(["venv", "--clear", "--python", version, str(env.venv)], print)
-    if env.packages(): run(["pip", "install", "--python", interpreter(env), "--requirement", str(env.requirements)], print)
+    if env.packages(): run(["pip", "install", "--python", env.interpreter, "--requirement", str(env.requirements)], print)
     install(env)
 
 def install(env):
     "Write the kernelspec of `env`."
-    python = inspect_python(interpreter(env))
+    python = inspect_python(env.interpreter)
     lent = lending.prepare(python, print)
     folder = kernelspecs.kernels_folder()/env.kernel
     spec = kernelspecs.packaged()
@@ -33,15 +33,11 @@ def install(env):
     start = lending.start_code(lent, f"ipymini env build {env.name}")
     kernelspecs.write(Kernel(env.kernel, folder, "lent", python.executable), spec, {"start.py": start})
 
-def interpreter(env):
-    "The path of the environment's Python."
-    return str(env.venv/("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-
 def pinned(env, packages):
     "The requirements `packages`, each for the version that uv finds."
     wanted = env.venv/"wanted.txt"
     wanted.write_text("".join(f"{package}\n" for package in packages))
-    words = ["pip", "compile", "--quiet", "--no-deps", "--no-header", "--no-annotate", "--python", interpreter(env)]
+    words = ["pip", "compile", "--quiet", "--no-deps", "--no-header", "--no-annotate", "--python", env.interpreter]
     try: out = run([*words, str(wanted)])
     finally: wanted.unlink()
     lines = [line.partition("==") for line in out.splitlines()]
@@ -50,7 +46,7 @@ def pinned(env, packages):
 
 def shell(env, command):
     "Run `command`, or a shell, with the environment's programs first; its exit status."
-    programs = os.path.dirname(interpreter(env))
+    programs = os.path.dirname(env.interpreter)
     path = os.pathsep.join([programs, os.environ.get("PATH", "")])
     words = list(command) or [os.environ.get("SHELL", "sh")]
     program = shutil.which(words[0], path=path)

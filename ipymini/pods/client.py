@@ -8,6 +8,7 @@ from functools import update_wrapper
 from . import marks
 from .errors import PodError, RemoteTraceback
 from .link import Link
+from .process import Process
 from .show import Screen
 from .values import loads
 from .wire import PLAIN
@@ -17,16 +18,21 @@ def pod(python=None, file=None, name=None, env=None, cwd=None, **needs):
 
     `python`: the path of an interpreter, a version as "3.9", or the words of a command as ["uv", "run", "python"];
     without it the caller's own. `needs`: what its environment is made of, by uv: `deps`, a list of requirements,
-    `project`, a folder, or `script`, a file with a PEP 723 header. `file`: a file of functions, loaded anew when it
-    changes. `env`: environment variables besides the caller's. Raises: PodError, NoEnvironment"""
+    `project`, a folder, or `script`, a file with a PEP 723 header; or `image`, an image of podman's, whose `python` runs
+    in a container. `file`: a file of functions, loaded anew when it changes. `env`: a dict of environment variables
+    besides the caller's, or the name of an environment of `ipymini env`. Raises: PodError, NoEnvironment"""
     if name is not None and not name.isidentifier(): raise ValueError(f"the name of a pod must be an identifier, not {name!r}")
-    core = Core(command(python, **needs), file, name, env or {}, cwd)
+    file = file and os.path.abspath(os.path.join(cwd or "", os.path.expanduser(file)))
+    if isinstance(env, str) or needs.get("image") is not None:
+        from .container import container_command
+        argv,kind = container_command(python, file, env, cwd, **needs)
+        core = Core(argv, file, name, {}, cwd, kind)
+    else: core = Core(command(python, **needs), file, name, env or {}, cwd)
     core.start()
     return Pod(core)
 
-def command(python, deps=None, project=None, script=None, image=None):
+def command(python, deps=None, project=None, script=None):
     "The words that start the interpreter of an environment, which is made if need be."
-    if image: raise NotImplementedError("image= comes with containers; until then: python=, deps=, project=, script=")
     if isinstance(python, (list, tuple)): return [str(o) for o in python]
     if python is not None: python = os.fspath(python)
     if deps is None and project is None and script is None:
@@ -42,9 +48,10 @@ cores = weakref.WeakSet()  # of all pods that somebody holds
 
 class Core:
     "What a Pod is made of: how to start it, and the `Link` to its present process."
-    def __init__(self, argv, file, name, env, cwd):
+    def __init__(self, argv, file, name, env, cwd, kind=Process):
         self.argv = argv
-        self.file = file and os.path.abspath(os.path.join(cwd or "", os.path.expanduser(file)))
+        self.kind = kind  # the class of the process
+        self.file = file
         self.name = name
         self.env = env
         self.cwd = cwd
@@ -56,7 +63,7 @@ class Core:
 
     def start(self):
         "Start a process, and send it the file and the functions that an earlier one had."
-        link = self.link = Link(self.argv, self.environ(), self.cwd)
+        link = self.link = Link(self.argv, self.environ(), self.cwd, self.kind)
         weakref.finalize(self, link.close).atexit = False
         link.screen = self.screen
         self.about = link.greet()
@@ -137,7 +144,7 @@ class Pod:
     source."""
     def __init__(self, core): self._core = core
 
-    pid = property(lambda self: self._core.about[0], doc="The process id of the pod.")
+    pid = property(lambda self: self._core.about[0], doc="The process id of the pod; in a container the one that it has there.")
 
     def run(self, code):
         "Run statements in the pod."
@@ -206,7 +213,8 @@ class Pod:
         pid,version,path,_ = core.about
         state = "ended" if core.link.ended else "busy" if core.busy() else "idle"
         name = f" {core.name}" if core.name else ""
-        return f"<pod{name}: Python {version} at {path}, pid {pid}, {state}{memory(pid)}>"
+        size = "" if core.kind.is_contained else memory(pid)
+        return f"<pod{name}: Python {version} at {path}, pid {pid}, {state}{size}>"
 
 def memory(pid):
     "How much memory a process uses, as the end of a repr, where the system tells."

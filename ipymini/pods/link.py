@@ -40,8 +40,8 @@ class Call:
         self.abandoned = False  # its caller has left: nobody shows what comes
 
 class Link:
-    "A child process and the way to it. `argv`: what starts Python there."
-    def __init__(self, argv, env, cwd):
+    "A child process and the way to it. `argv`: what starts Python there; `kind`: the class of the process."
+    def __init__(self, argv, env, cwd, kind=Process):
         self.pid = os.getpid()  # a forked child has no business here
         self.token = next(tokens) << 20 | os.getpid() & 0xfffff
         self.numbers = count(1)
@@ -51,7 +51,7 @@ class Link:
         self.context = contextvars.copy_context()  # of the last call: what comes between calls is shown in it
         self.hello = Call(0, b"", ())
         self.sent = {0: self.hello}  # number: a Call that has no reply yet, the one that runs first
-        self.process = Process(argv, env, cwd, self.token)
+        self.process = kind(argv, env, cwd, self.token)
         self.writer = Writer(self)
         self.reader = start_thread(Reader(self).run)
         start_thread(self.writer.run)

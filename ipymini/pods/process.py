@@ -12,10 +12,14 @@ start_file = Path(__file__).with_name("start.py")
 
 class Process:
     "The child. `argv`: what starts Python there; `token`: what the pod is called in handles."
+    patience = quit_time  # s for it to be gone once it has closed its socket
+    is_contained = False  # its number is one of this machine's
+
     def __init__(self, argv, env, cwd, token):
         if os.name != "posix": raise PodError("pods need descriptors to be passed to a child process, which this system does not do")
         self.shared = can_share() and os.environ.get("IPYMINI_POD_SHARED") != "0"
-        life,self.life = os.pipe()  # its end is the end of the pod
+        life,end = os.pipe()
+        self.life = open(end, "wb", buffering=0)  # its end is the end of the pod
         self.calls,calls = new_wire(self.shared)
         self.control,control = new_wire()
         self.report = TemporaryFile()  # where the pod's faulthandler writes
@@ -31,7 +35,11 @@ class Process:
     def open(self, words, fds, token, place):
         """Start the words, with the descriptors and what else the child is to know behind them, in a session of their own:
         an interrupt of the caller's group must not reach a pod by itself."""
-        known = map(str, [*fds, int(self.shared), token])
+        return self.launch(words, fds, fds, token, place)
+
+    def launch(self, words, fds, numbers, token, place):
+        "Start the words. `numbers`: what the child knows the descriptors by."
+        known = map(str, [*numbers, int(self.shared), token])
         return subprocess.Popen([*words, *known], pass_fds=fds, start_new_session=True, bufsize=0, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **place)
 
@@ -52,12 +60,12 @@ class Process:
         return self.popen.wait()
 
     def wait_for_end(self):
-        "Wait for `quit_time` at most, and leave the exit code to be asked for."
+        "Wait for `patience` seconds at most, and leave the exit code to be asked for."
         if not hasattr(os, "waitid"):
-            try: self.popen.wait(quit_time)
+            try: self.popen.wait(self.patience)
             except subprocess.TimeoutExpired: pass
             return
-        end = time.monotonic() + quit_time
+        end = time.monotonic() + self.patience
         while time.monotonic() < end:
             if os.waitid(os.P_PID, self.popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT): return
             time.sleep(.002)  # no event tells of an end that another thread may also wait for
@@ -69,12 +77,11 @@ class Process:
         return [line for line in lines if line and str(start_file.parent) not in line]
 
     def close_files(self):
-        for file in (self.calls.sock, self.control.sock, self.report, self.popen.stdout, self.popen.stderr): file.close()
-        os.close(self.life)
+        for file in (self.calls.sock, self.control.sock, self.report, self.popen.stdout, self.popen.stderr, self.life): file.close()
 
     def let_go(self):
         "In a forked child: close what keeps the pod alive."
-        os.close(self.life)
+        self.life.close()
         self.calls.sock.close()
         self.control.sock.close()
 

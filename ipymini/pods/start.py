@@ -7,6 +7,19 @@ import os, sys, types
 
 if sys.version_info < (3, 8): sys.exit("A pod needs Python 3.8 or newer, and this is " + sys.version.split()[0])
 
+def stand_first(child):
+    """Wait for `child`, the pod, and end as it did: the container ends with its first process. That is not the pod itself,
+    for Linux keeps signals that would kill it from a first process."""
+    for fd in sys.argv[1:-2]: os.close(int(fd))
+    pid = None
+    while pid != child: pid,status = os.wait()
+    os._exit(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
+
+if os.getpid() == 1:
+    child = os.fork()
+    if child: stand_first(child)
+    os.setsid()  # a group of its own, which ends with the caller
+
 folder = os.path.dirname(os.path.abspath(__file__))
 if sys.path and sys.path[0] == folder: del sys.path[0]  # a Python that is started with a file puts its folder there, but with -P
 package = types.ModuleType("_pod")

@@ -2,6 +2,7 @@
 
 import shutil, sys
 from boxes import Place, make_wheels
+from ipymini import PodError, pod
 from jupyter_client import KernelManager
 import pytest
 
@@ -32,6 +33,22 @@ def test_its_kernel_is_an_ordinary_lent_one(place, monkeypatch):
     client.stop_channels()
     manager.shutdown_kernel()
     assert str(place.folder/"data/ipymini/venvs/ipymini-one") in reply["content"]["user_expressions"]["prefix"]["data"]["text/plain"]
+
+def test_it_is_a_pod_too(place, monkeypatch):
+    for name,value in place.variables.items(): monkeypatch.setenv(name, value)
+    with pod(env="one") as p: assert p["sys.prefix"] == str(place.folder/"data/ipymini/venvs/ipymini-one")
+
+def test_a_pod_of_an_environment_that_is_not_built_says_what_to_run(place, monkeypatch):
+    for name,value in place.variables.items(): monkeypatch.setenv(name, value)
+    folder = place.folder/"data/ipymini/envs/empty"
+    folder.mkdir()
+    (folder/"Dockerfile").write_text("FROM scratch\n")
+    try:
+        with pytest.raises(PodError, match="^the environment empty has not been built here; run: ipymini env build empty$"): pod(env="empty")
+    finally: shutil.rmtree(folder)
+
+def test_a_pods_environment_has_its_own_python():
+    with pytest.raises(PodError, match="^env='one' names an environment, .* does not go with python=$"): pod("3.9", env="one")
 
 def test_list_says_uv(place):
     row = place.ipymini("env", "list").splitlines()[1].split()

@@ -221,7 +221,6 @@ def test_env_and_cwd(tmp_path):
 
 def test_unknown_needs_are_refused():
     with pytest.raises(TypeError): pod(dependencies=["x"])
-    with pytest.raises(NotImplementedError, match="containers"): pod(image="x")
 
 def test_dir_lists_what_is_there(own):
     own.run("def mine(): pass")
