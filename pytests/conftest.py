@@ -1,4 +1,4 @@
-import os, pytest, shutil, sys, tempfile
+import os, pytest, shutil, subprocess, sys, tempfile
 sys.path.insert(0, os.path.dirname(__file__))
 
 # kernels look into the temporary folder: those of the tests have one of their own, as others come and go on the machine; pytest's folders stay where they are
@@ -58,3 +58,16 @@ def sub(kc):
     id = kc.subshell()
     yield id
     if id in listed(kc): kc.request("delete_subshell_request", dict(subshell_id=id), channel="control")
+
+@pytest.fixture
+def popen(tmp_path):
+    "A function that starts `python -m ipymini` with arguments, without a client"
+    procs = []
+    def inner(*args, cwd=tmp_path, **env):
+        env = {**os.environ, "JPY_PARENT_PID": str(os.getpid()), **env}
+        procs.append(subprocess.Popen([sys.executable, "-m", "ipymini", *map(str, args)], cwd=cwd, env=env, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL))
+        return procs[-1]
+    yield inner
+    for p in procs:
+        p.kill()
+        p.communicate(timeout=10)

@@ -9,7 +9,7 @@ from ipymini.channels.iopub import IOPub
 from ipymini.channels.texts import Pace, Text, in_lines
 from ipymini.wire import Wire
 import pytest
-from test_wire import bench, good
+from benches import bench, good
 
 # -- values that a cell puts where we look
 

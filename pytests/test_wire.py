@@ -1,21 +1,17 @@
 """Bytes and messages: what ipymini.wire packs, jupyter_client's Session reads, and the other way round; what is no message is refused
 
-Session is the oracle. Hypothesis makes the messages; below them tables of bad bytes, bad connection files, and a `Channel` on its own."""
-
-import hashlib, hmac, json, os, re, stat, threading
+Session is the oracle. Hypothesis makes the messages; below them tables of bad bytes."""
+import hashlib, json, pytest, re, threading
+import numpy as np
 from base64 import b64encode
-from contextlib import contextmanager
+from benches import good, signed
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from hypothesis import HealthCheck, given, settings, strategies as st
 from ipymini import wire
-from ipymini.channels.channel import Channel
-from ipymini.channels.connection import BadConnection, read_connection, write_connection
-from ipymini.channels.iopub import IOPub
 from ipymini.wire import BadMessage, Duplicate, Msg, UnknownScheme, Wire, delim, encode
 from jupyter_client.session import Session
-import numpy as np, pytest, zmq
 
 settings.register_profile("wire", max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 settings.load_profile("wire")
@@ -42,14 +38,6 @@ def read(session, frames):
     "Identities, and the message that Session makes of `frames`"
     ids,rest = session.feed_identities(list(frames))
     return ids, session.deserialize(rest)
-
-def signed(*parts, key=b"secret", ids=(), bufs=()):
-    "Frames with a good signature around whatever `parts` are"
-    return [*ids, delim, hmac.new(key, b"".join(parts), "sha256").hexdigest().encode(), *parts, *bufs]
-
-def good(id="1", type="execute_request", **kw):
-    head = encode(dict(msg_id=id, msg_type=type, session="s", username="u", date="2026-01-01T00:00:00.000000Z", version="5.5", **kw))
-    return signed(head, b"{}", b"{}", b'{"code":"1"}')
 
 # -- ours to Session
 
@@ -298,158 +286,3 @@ def test_history_is_as_large_as_jupyter_clients(): assert wire.history_size == 6
 @pytest.mark.parametrize("scheme", ["hmac-nope", "nope", "", "hmac-", "hmac-shake_128", "hmac-shake_256"])
 def test_unknown_scheme_is_refused(scheme):
     with pytest.raises(UnknownScheme, match="signature_scheme"): Wire(b"k", scheme)
-
-# -- the connection file
-
-def written(tmp_path, o):
-    p = tmp_path/"k.json"
-    p.write_text(o if isinstance(o, str) else json.dumps(o))
-    return str(p)
-
-full = dict(transport="ipc", ip="/tmp/x", key="é", signature_scheme="hmac-sha512", shell_port=1, iopub_port=2, stdin_port=3, control_port=4, hb_port=65535)
-
-def test_a_full_file_is_read_as_it_is(tmp_path): assert read_connection(written(tmp_path, full)) == full
-
-def test_what_is_left_out_gets_defaults(tmp_path):
-    assert read_connection(written(tmp_path, {})) == dict(transport="tcp", ip="127.0.0.1", key="", signature_scheme="hmac-sha256",
-        shell_port=0, iopub_port=0, stdin_port=0, control_port=0, hb_port=0)
-
-def test_unknown_fields_are_kept(tmp_path):
-    more = dict(full, kernel_name="x", jupyter_session="a.ipynb", other=[1])
-    assert read_connection(written(tmp_path, more)) == more
-
-bad_files = ["", "{", "[]", "null", "[" * 100_000, dict(shell_port="1"), dict(hb_port=-1), dict(hb_port=65536), dict(iopub_port=True), dict(stdin_port=None), dict(control_port=1.5),
-    dict(key=None), dict(key=1), dict(ip=5), dict(ip=None), dict(transport="udp"), dict(transport=None), dict(signature_scheme=1)]
-@pytest.mark.parametrize("content", bad_files, ids=lambda o: str(o)[:30])
-def test_an_invalid_file_is_one_clear_line(tmp_path, content):
-    path = written(tmp_path, content)
-    with pytest.raises(BadConnection) as e: read_connection(path)
-    assert path in str(e.value) and "\n" not in str(e.value)
-    for k in content if isinstance(content, dict) else (): assert k in str(e.value)
-
-def test_a_file_that_is_no_text_is_one_clear_line(tmp_path):
-    (tmp_path/"k.json").write_bytes(b"\xff\xfe\0")
-    with pytest.raises(BadConnection, match="k.json"): read_connection(str(tmp_path/"k.json"))
-
-@pytest.mark.parametrize("name", ["missing.json", "."])
-def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path, name):
-    with pytest.raises(BadConnection, match="cannot read connection file"): read_connection(str(tmp_path/name))
-
-def test_what_is_written_is_read_again_and_private(tmp_path):
-    p = tmp_path/"k.json"
-    p.write_text("{}")
-    p.chmod(0o644)
-    write_connection(str(p), full)
-    assert read_connection(str(p)) == full
-    assert stat.S_IMODE(p.stat().st_mode) == 0o600
-    assert os.listdir(tmp_path) == ["k.json"]
-
-def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path):
-    with pytest.raises(BadConnection, match="cannot write connection file"): write_connection(str(tmp_path/"no/k.json"), full)
-
-# -- a channel on its own
-
-class Bench:
-    "A channel on a socket of its own, a client of it, and what it logged and handed on"
-    def __init__(self, ctx, cls=Channel, client=zmq.DEALER, key=b"secret"):
-        self.wire,self.logged,self.got,self.dead = Wire(key),[],[],[]
-        self.news = threading.Condition()
-        self.ch = cls("bench", self.wire, ctx, self.note(self.logged), self.note(self.got), lambda ch, e: self.note(self.dead)(e))
-        self.ch.sock.bind("inproc://bench")
-        self.sock = ctx.socket(client)
-        self.sock.linger,self.sock.rcvtimeo = 0,5000
-
-    def note(self, into):
-        def add(o):
-            with self.news:
-                into.append(o)
-                self.news.notify_all()
-        return add
-
-    def until(self, cond):
-        with self.news: assert self.news.wait_for(cond, 5), f"5 s passed: got {self.got}, logged {self.logged}, dead {self.dead}"
-
-@contextmanager
-def bench(**kw):
-    ctx = zmq.Context()
-    b = Bench(ctx, **kw)
-    b.sock.connect("inproc://bench")
-    if kw.get("client") == zmq.SUB: b.sock.setsockopt(zmq.SUBSCRIBE, b"")
-    b.ch.start()
-    try: yield b
-    finally:
-        b.ch.stop()
-        b.ch.join(5)
-        b.sock.close(0)
-        ctx.destroy(0)
-        assert not b.ch.is_alive()
-
-def test_channel_hands_messages_on():
-    with bench() as b:
-        b.sock.send_multipart(good())
-        b.until(lambda: b.got)
-        assert (b.got[0].type, len(b.got[0].ids)) == ("execute_request", 1)
-
-def test_channel_drops_what_is_bad_with_one_line_each():
-    with bench() as b:
-        for frames in ([b"junk"], good()[:4], [delim, b"0"*64, *good()[2:]], good("2")): b.sock.send_multipart(frames)
-        b.until(lambda: b.got)
-        assert [m["msg_id"] for m in b.got] == ["2"]
-        assert len(b.logged) == 3
-        assert all("\n" not in l and "dropped" in l for l in b.logged)
-
-def test_channel_drops_a_replay_silently():
-    with bench() as b:
-        for frames in (good(), good(), good("2")): b.sock.send_multipart(frames)
-        b.until(lambda: len(b.got) == 2)
-        assert b.logged == []
-
-def test_channel_sends_for_any_thread_in_order():
-    with bench() as b:
-        b.sock.send_multipart(good())
-        b.until(lambda: b.got)
-        def send(i):
-            for j in range(200): b.ch.send([*b.got[0].ids, b"%d" % i, b"%d" % j])
-        ts = [threading.Thread(target=send, args=(i,)) for i in range(3)]
-        for t in ts: t.start()
-        for t in ts: t.join(5)
-        got = [b.sock.recv_multipart() for _ in range(600)]
-        for i in range(3): assert [int(j) for n,j in got if int(n) == i] == list(range(200))
-
-def test_fence_comes_behind_all_that_has_arrived():
-    with bench() as b:
-        for i in range(50): b.sock.send_multipart(good(str(i)))
-        b.until(lambda: b.got)
-        b.ch.fence(lambda: b.note(b.got)("fence"))
-        b.until(lambda: "fence" in b.got)
-        assert len(b.got) == 51
-        assert b.got[-1] == "fence"
-
-def test_stop_sends_what_is_queued_first():
-    with bench() as b:
-        b.sock.send_multipart(good())
-        b.until(lambda: b.got)
-        for i in range(100): b.ch.send([*b.got[0].ids, b"%d" % i])
-        b.ch.stop()
-        assert [int(b.sock.recv()) for _ in range(100)] == list(range(100))
-
-def test_a_channel_that_dies_says_so():
-    with bench() as b:
-        def bad(): raise OSError("gone")
-        b.ch.fence(bad)
-        b.until(lambda: b.dead)
-        assert str(b.dead[0]) == "gone"
-
-def test_iopub_gathers_text_of_one_stream_and_keeps_the_order():
-    with bench(cls=IOPub, client=zmq.SUB) as b:
-        assert json.loads(b.sock.recv_multipart()[2])["msg_type"] == "iopub_welcome"
-        for s in ("a", "b"): b.ch.text("stdout", None, s)
-        b.ch.text("stderr", None, "c")
-        b.ch.text("stdout", None, "d")
-        b.ch.send(b.wire.pack("display_data", {}, ids=[b"t"]))
-        b.ch.text("stdout", None, "e")
-        got = []
-        while len(got) < 5:
-            f = b.sock.recv_multipart()
-            got.append((f[0].decode(), json.loads(f[6]).get("text")))
-        assert got == [("stream.stdout", "ab"), ("stream.stderr", "c"), ("stream.stdout", "d"), ("t", None), ("stream.stdout", "e")]

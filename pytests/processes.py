@@ -1,0 +1,26 @@
+"What tests of a kernel's process ask: its connection file once it is written, its shutdown, its one line of complaint"
+import json
+from helpers import until
+from pathlib import Path
+
+ports = [f"{c}_port" for c in ("shell", "iopub", "stdin", "control", "hb")]
+
+def written(path, timeout=10):
+    "The connection file at `path`, once it is there with ports"
+    def read():
+        try: cfg = json.loads(Path(path).read_text())
+        except (OSError, ValueError): return None
+        return cfg if all(cfg.get(p) for p in ports) else None
+    return until(read, f"ports in {path}", timeout)
+
+def shut(kc, **kw):
+    "Shut down by request; its Result and the exit status"
+    r = kc.request("shutdown_request", dict(restart=False, **kw), "control")
+    return r,kc.proc.wait(5)
+
+def one_line(p):
+    "What a kernel that could not start said"
+    err = p.communicate(timeout=10)[1]
+    assert p.returncode == 1
+    assert err.startswith("ipymini: ") and err.count("\n") == 1
+    return err

@@ -1,0 +1,75 @@
+"A channel on its own: what it hands on, logs and survives"
+import json, threading, zmq
+from benches import bench, good
+from ipymini.channels.iopub import IOPub
+from ipymini.wire import delim
+
+def test_channel_hands_messages_on():
+    with bench() as b:
+        b.sock.send_multipart(good())
+        b.until(lambda: b.got)
+        assert (b.got[0].type, len(b.got[0].ids)) == ("execute_request", 1)
+
+def test_channel_drops_what_is_bad_with_one_line_each():
+    with bench() as b:
+        for frames in ([b"junk"], good()[:4], [delim, b"0"*64, *good()[2:]], good("2")): b.sock.send_multipart(frames)
+        b.until(lambda: b.got)
+        assert [m["msg_id"] for m in b.got] == ["2"]
+        assert len(b.logged) == 3
+        assert all("\n" not in l and "dropped" in l for l in b.logged)
+
+def test_channel_drops_a_replay_silently():
+    with bench() as b:
+        for frames in (good(), good(), good("2")): b.sock.send_multipart(frames)
+        b.until(lambda: len(b.got) == 2)
+        assert b.logged == []
+
+def test_channel_sends_for_any_thread_in_order():
+    with bench() as b:
+        b.sock.send_multipart(good())
+        b.until(lambda: b.got)
+        def send(i):
+            for j in range(200): b.ch.send([*b.got[0].ids, b"%d" % i, b"%d" % j])
+        ts = [threading.Thread(target=send, args=(i,)) for i in range(3)]
+        for t in ts: t.start()
+        for t in ts: t.join(5)
+        got = [b.sock.recv_multipart() for _ in range(600)]
+        for i in range(3): assert [int(j) for n,j in got if int(n) == i] == list(range(200))
+
+def test_fence_comes_behind_all_that_has_arrived():
+    with bench() as b:
+        for i in range(50): b.sock.send_multipart(good(str(i)))
+        b.until(lambda: b.got)
+        b.ch.fence(lambda: b.note(b.got)("fence"))
+        b.until(lambda: "fence" in b.got)
+        assert len(b.got) == 51
+        assert b.got[-1] == "fence"
+
+def test_stop_sends_what_is_queued_first():
+    with bench() as b:
+        b.sock.send_multipart(good())
+        b.until(lambda: b.got)
+        for i in range(100): b.ch.send([*b.got[0].ids, b"%d" % i])
+        b.ch.stop()
+        assert [int(b.sock.recv()) for _ in range(100)] == list(range(100))
+
+def test_a_channel_that_dies_says_so():
+    with bench() as b:
+        def bad(): raise OSError("gone")
+        b.ch.fence(bad)
+        b.until(lambda: b.dead)
+        assert str(b.dead[0]) == "gone"
+
+def test_iopub_gathers_text_of_one_stream_and_keeps_the_order():
+    with bench(cls=IOPub, client=zmq.SUB) as b:
+        assert json.loads(b.sock.recv_multipart()[2])["msg_type"] == "iopub_welcome"
+        for s in ("a", "b"): b.ch.text("stdout", None, s)
+        b.ch.text("stderr", None, "c")
+        b.ch.text("stdout", None, "d")
+        b.ch.send(b.wire.pack("display_data", {}, ids=[b"t"]))
+        b.ch.text("stdout", None, "e")
+        got = []
+        while len(got) < 5:
+            f = b.sock.recv_multipart()
+            got.append((f[0].decode(), json.loads(f[6]).get("text")))
+        assert got == [("stream.stdout", "ab"), ("stream.stderr", "c"), ("stream.stdout", "d"), ("t", None), ("stream.stdout", "e")]
