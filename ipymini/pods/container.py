@@ -88,6 +88,6 @@ class ContainerProcess(Process):
 
     def remove(self):
         "Remove the container, which podman may have done meanwhile."
-        try: self.engine.run("rm", "--force", self.container)
+        try: self.engine.run("rm", "--force", "--time=0", self.container)
         except EngineError as error:
             if "no such container" not in error.words.lower(): raise

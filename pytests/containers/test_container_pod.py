@@ -93,6 +93,13 @@ def test_restart_makes_a_new_container(own):
     own.restart()
     assert own._core.link.process.container != name and "x" not in dir(own)
 
+def test_a_container_that_does_not_end_by_itself_can_be_removed_and_may_be_gone_already(own):
+    process = own._core.link.process
+    process.remove()
+    assert process.container not in pods()
+    process.remove()
+    until(lambda: own._core.link.ended, "the pod's end to be seen")
+
 killed = """
 import os, sys, time
 from ipymini import pod
