@@ -3,15 +3,19 @@ from pathlib import Path
 
 head = "import asyncio, atexit, ctypes, os, signal, subprocess, sys, threading, time\n"
 cells = {
-    "idle": "", "sleep": "print('on'); time.sleep(60)", "loop": "print('on')\nwhile True: pass", "C code": "import hashlib; print('on', flush=True); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)",
+    "idle": "", "sleep": "print('on'); time.sleep(60)", "loop": "print('on')\nwhile True: pass",
+    "C code": "import hashlib; print('on', flush=True); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)",
     "C code with the GIL": "print('on', flush=True); ctypes.PyDLL(None).usleep(900_000)", "await": "print('on'); await asyncio.sleep(60)",
     "await event": "print('on'); await asyncio.Event().wait()", "asyncio.run": "print('on'); asyncio.run(asyncio.sleep(60))", "input": "print('on'); input()",
-    "pdb": "print('on'); breakpoint()", "lock": "l = threading.Lock(); l.acquire(); print('on'); l.acquire()", "subprocess": "print('on'); subprocess.run(['sleep', '60'])",
-    "shell line": "print('on')\n!sleep 60", "flood": "print('on')\nwhile True: print('x'*50)", "swallowing": "print('on')\nwhile True:\n    try: time.sleep(60)\n    except: pass",
+    "pdb": "print('on'); breakpoint()", "lock": "l = threading.Lock(); l.acquire(); print('on'); l.acquire()",
+    "subprocess": "print('on'); subprocess.run(['sleep', '60'])",
+    "shell line": "print('on')\n!sleep 60", "flood": "print('on')\nwhile True: print('x'*50)",
+    "swallowing": "print('on')\nwhile True:\n    try: time.sleep(60)\n    except: pass",
     "finally": "print('on')\ntry: time.sleep(60)\nfinally: time.sleep(60)",
     "threads": "[threading.Thread(target=time.sleep, args=[60]).start() for i in range(3)]; print('on')",
     "busy thread": "def f():\n    while True: pass\nthreading.Thread(target=f).start(); print('on')",
-    "pool": "from concurrent.futures import ThreadPoolExecutor\np = ThreadPoolExecutor(2); p.submit(time.sleep, 60); print('on')", "task": "t = asyncio.create_task(asyncio.sleep(60)); print('on')",
+    "pool": "from concurrent.futures import ThreadPoolExecutor\np = ThreadPoolExecutor(2); p.submit(time.sleep, 60); print('on')",
+    "task": "t = asyncio.create_task(asyncio.sleep(60)); print('on')",
     "child": "p = subprocess.Popen(['sleep', '60']); print('on')", "forked child": "pid = os.fork()\nif not pid: time.sleep(60); os._exit(0)\nprint('on')",
     "process": "import multiprocessing\np = multiprocessing.get_context('fork').Process(target=time.sleep, args=[60]); p.start(); print('on')",
     "process pool": "import multiprocessing\npool = multiprocessing.get_context('fork').Pool(2); print('on')"}

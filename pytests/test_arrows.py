@@ -26,7 +26,8 @@ def test_an_import_is_of_the_room_that_it_reaches(package, text, room):
     folder = package(kernel=text, wire="", tools_in___init__="", tools_in_make="")
     assert arrows.imports(folder/"kernel.py", folder) == {room}
 
-@pytest.mark.parametrize("text, room", [("from ..wire import pack", "wire"), ("from .make import run", "tools.make"), ("from .. import wire", "wire"), ("from . import make", "tools.make")])
+@pytest.mark.parametrize("text, room",
+    [("from ..wire import pack", "wire"), ("from .make import run", "tools.make"), ("from .. import wire", "wire"), ("from . import make", "tools.make")])
 def test_dots_count_from_the_folder(package, text, room):
     folder = package(wire="", tools_in___init__="", tools_in_make="", tools_in_other=text)
     assert arrows.imports(folder/"tools/other.py", folder) == {room}

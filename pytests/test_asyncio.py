@@ -11,11 +11,16 @@ async def f(): return await asyncio.sleep(.01, 'ran')
 
 # -- loops of a cell's own
 
-own_loops = {"asyncio.run": "asyncio.run({})", "Runner": "with asyncio.Runner() as r: r.run({})", "new_event_loop": "l = asyncio.new_event_loop(); l.run_until_complete({}); l.close()",
-    "debug": "asyncio.run({}, debug=True)", "loop_factory": "asyncio.Runner(loop_factory=asyncio.new_event_loop).run({})", "in a function": "def h(): return asyncio.run({})\nh()",
-    "in a class": "class A: x = asyncio.run({})", "in a comprehension": "[asyncio.run({}) for _ in range(2)]", "%time": "%time asyncio.run({})", "%%time": "%%time\nasyncio.run({})",
-    "exec": "exec('asyncio.run({})')", "a callback of map": "list(map(lambda _: asyncio.run({}), [1]))", "in a thread": "import threading; t = threading.Thread(target=lambda: asyncio.run({})); t.start(); t.join()",
-    "a generator": "next(asyncio.run({}) for _ in [1])", "run_forever": "l = asyncio.new_event_loop(); l.create_task({}).add_done_callback(lambda _: l.stop()); l.run_forever(); l.close()",
+own_loops = {"asyncio.run": "asyncio.run({})", "Runner": "with asyncio.Runner() as r: r.run({})",
+    "new_event_loop": "l = asyncio.new_event_loop(); l.run_until_complete({}); l.close()",
+    "debug": "asyncio.run({}, debug=True)", "loop_factory": "asyncio.Runner(loop_factory=asyncio.new_event_loop).run({})",
+    "in a function": "def h(): return asyncio.run({})\nh()",
+    "in a class": "class A: x = asyncio.run({})", "in a comprehension": "[asyncio.run({}) for _ in range(2)]", "%time": "%time asyncio.run({})",
+    "%%time": "%%time\nasyncio.run({})",
+    "exec": "exec('asyncio.run({})')", "a callback of map": "list(map(lambda _: asyncio.run({}), [1]))",
+    "in a thread": "import threading; t = threading.Thread(target=lambda: asyncio.run({})); t.start(); t.join()",
+    "a generator": "next(asyncio.run({}) for _ in [1])",
+    "run_forever": "l = asyncio.new_event_loop(); l.create_task({}).add_done_callback(lambda _: l.stop()); l.run_forever(); l.close()",
     "property": "class A:\n    @property\n    def x(self): return asyncio.run({})\nA().x"}
 
 @pytest.mark.parametrize("way", own_loops)
@@ -109,10 +114,12 @@ def test_uvicorn_run_serves_until_an_interrupt(own_kc):
     assert own_kc.wait(id, timeout=10).replies
     assert own_kc.run("await asyncio.sleep(0, 5)").result == "5"
 
-nested = dict(run=("asyncio.run(c)", "asyncio.run() cannot be called from a running event loop"), runner=("asyncio.Runner().run(c)", "Runner.run() cannot be called from a running event loop"),
+nested = dict(run=("asyncio.run(c)", "asyncio.run() cannot be called from a running event loop"),
+    runner=("asyncio.Runner().run(c)", "Runner.run() cannot be called from a running event loop"),
     loop=("asyncio.new_event_loop().run_until_complete(c)", "Cannot run the event loop while another loop is running"))
 
-@pytest.mark.parametrize("where", ["await g()", "asyncio.run(g())", "await asyncio.create_task(g())", "def plain(): return asyncio.run(g())\nplain()"], ids=["await", "run", "task", "function"])
+@pytest.mark.parametrize("where",
+    ["await g()", "asyncio.run(g())", "await asyncio.create_task(g())", "def plain(): return asyncio.run(g())\nplain()"], ids=["await", "run", "task", "function"])
 @pytest.mark.parametrize("how", nested)
 def test_inside_async_def_the_ordinary_error_is_raised(kc, how, where):
     code,text = nested[how]
@@ -128,7 +135,8 @@ def test_in_a_coroutine_the_kernels_own_loop_is_already_running(kc):
     assert (r.content["ename"], r.content["evalue"]) == ("RuntimeError", "This event loop is already running")
     assert kc.run("await f()").result == "'ran'"
 
-loops = {"asyncio.run": "asyncio.run(g())", "Runner": "with asyncio.Runner() as r: r.run(g())", "new_event_loop": "asyncio.new_event_loop().run_until_complete(g())", "anyio": "import anyio; anyio.run(g)",
+loops = {"asyncio.run": "asyncio.run(g())", "Runner": "with asyncio.Runner() as r: r.run(g())",
+    "new_event_loop": "asyncio.new_event_loop().run_until_complete(g())", "anyio": "import anyio; anyio.run(g)",
     "busy": "async def spin():\n    try:\n        print('begun')\n        time.sleep(60)\n    finally: print('cleaned up')\nasyncio.run(spin())"}
 
 @pytest.mark.parametrize("how", ["signal", "message"])
@@ -200,11 +208,13 @@ def nest(kc):
 
 def test_nest_asyncio_lets_loops_nest(own_kc):
     nest(own_kc)
-    for code in ("asyncio.get_event_loop().run_until_complete(f())", "asyncio.run(f())", "await f()", "async def g(): return asyncio.run(f())\nawait g()"): assert own_kc.run(code).result == "'ran'", code
+    for code in ("asyncio.get_event_loop().run_until_complete(f())", "asyncio.run(f())", "await f()",
+        "async def g(): return asyncio.run(f())\nawait g()"): assert own_kc.run(code).result == "'ran'", code
 
 def test_nest_asyncio_runs_no_second_cell_inside_the_first(own_kc):
     nest(own_kc)
-    ids = [own_kc.cell("seen = ['begin']; asyncio.get_event_loop().run_until_complete(asyncio.sleep(.3)); seen.append('end')"), own_kc.cell("seen.append('second'); seen")]
+    ids = [own_kc.cell("seen = ['begin']; asyncio.get_event_loop().run_until_complete(asyncio.sleep(.3)); seen.append('end')"),
+        own_kc.cell("seen.append('second'); seen")]
     assert [own_kc.wait(id) for id in ids][1].result == "['begin', 'end', 'second']"
 
 def test_an_interrupt_ends_what_nest_asyncio_nests(own_kc):

@@ -7,7 +7,8 @@ first_cell = "import asyncio, time"
 
 quick = dict(complete=dict(code="pri", cursor_pos=3), inspect=dict(code="print", cursor_pos=5, detail_level=0), is_complete=dict(code="1"),
     history=dict(hist_access_type="tail", n=2, raw=True, output=False), kernel_info={}, comm_info={})
-busy = dict(loop="while not go: pass", sleep="while not go: time.sleep(.02)", wait="while not go: await asyncio.sleep(.02)", nested="async def g():\n    while not go: await asyncio.sleep(.02)\nasyncio.run(g())",
+busy = dict(loop="while not go: pass", sleep="while not go: time.sleep(.02)", wait="while not go: await asyncio.sleep(.02)",
+    nested="async def g():\n    while not go: await asyncio.sleep(.02)\nasyncio.run(g())",
     task="await asyncio.to_thread(lambda: [time.sleep(.02) for _ in iter(lambda: bool(go), True)])")
 
 @pytest.fixture(params=busy)
@@ -105,7 +106,8 @@ def test_a_running_cell_changes_the_namespace_while_names_are_completed(kc):
     kc.run("go = []", silent=True)
     id = kc.cell("print('begun')\ni = 0\nwhile not go:\n    i += 1\n    globals()[f'churn_{i}'] = i\n    if i > 50: del globals()[f'churn_{i-50}']")
     begun(kc, id)
-    rs = [kc.request(f"{type}_request", content, timeout=5) for _ in range(10) for type,content in (("complete", dict(code="churn_", cursor_pos=6)), ("inspect", dict(code="churn_1", cursor_pos=3)))]
+    rs = [kc.request(f"{type}_request", content,
+        timeout=5) for _ in range(10) for type,content in (("complete", dict(code="churn_", cursor_pos=6)), ("inspect", dict(code="churn_1", cursor_pos=3)))]
     kc.run("go.append(1)", subshell=kc.subshell())
     assert all(r.status == "ok" and framed(r) for r in rs) and any(r.content.get("matches") for r in rs) and kc.wait(id).status == "ok"
     kc.run("for k in [k for k in globals() if k.startswith('churn_')]: del globals()[k]")

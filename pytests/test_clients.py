@@ -14,7 +14,8 @@ def env(tmp_path_factory):
     "Variables with which Jupyter finds the kernel, and nobody's settings"
     d = tmp_path_factory.mktemp("jupyter")
     paths = [str(root/"share/jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-    return {**os.environ, "JUPYTER_PATH": os.pathsep.join(paths), "JUPYTER_RUNTIME_DIR": str(d/"run"), "JUPYTER_CONFIG_DIR": str(d/"config"), "JUPYTER_DATA_DIR": str(d/"data"),
+    return {**os.environ, "JUPYTER_PATH": os.pathsep.join(paths), "JUPYTER_RUNTIME_DIR": str(d/"run"), "JUPYTER_CONFIG_DIR": str(d/"config"),
+        "JUPYTER_DATA_DIR": str(d/"data"),
         "PATH": f"{jupyter.parent}:{os.environ['PATH']}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 @pytest.fixture
@@ -141,7 +142,8 @@ def test_papermill_fails_at_an_error(run, tmp_path):
 @pytest.fixture
 def console(env, tmp_path):
     "A console that has shown its first prompt; `say` types a line and waits for what is to come"
-    c = pexpect.spawn(str(jupyter), ["console", "--kernel", "ipymini", "--simple-prompt"], env={**env, "TERM": "dumb"}, cwd=str(tmp_path), encoding="utf8", timeout=15, echo=False)
+    c = pexpect.spawn(str(jupyter), ["console", "--kernel", "ipymini", "--simple-prompt"], env={**env, "TERM": "dumb"}, cwd=str(tmp_path),
+        encoding="utf8", timeout=15, echo=False)
     def say(line, *patterns):
         c.sendline(line)
         for p in patterns: c.expect(p)
@@ -193,7 +195,8 @@ def test_nbclient_tells_of_a_dead_kernel(execute):
     with pytest.raises(nbclient.exceptions.DeadKernelError): execute("import os; os._exit(3)")
 
 def test_nbclient_times_out_and_interrupts(execute):
-    got = execute("import time; print('x', flush=True); time.sleep(60)", "print('on')", allow_errors=True, interrupt_on_timeout=True, startup_timeout=20, timeout_func=lambda c: 1, coalesce_streams=True)
+    got = execute("import time; print('x', flush=True); time.sleep(60)", "print('on')", allow_errors=True, interrupt_on_timeout=True,
+        startup_timeout=20, timeout_func=lambda c: 1, coalesce_streams=True)
     assert [o for o in got[0] if o != "x\n"] == ["KeyboardInterrupt"]
     assert got[1] == ["on\n"]
 
@@ -203,6 +206,7 @@ def test_nbclient_many_outputs_in_order(execute):
     assert "".join(texts) == "".join(f"{i}\n{i};" for i in range(300))
 
 def test_nbclient_widgets(execute):
-    got = execute("import ipywidgets as w\no = w.Output(); o", "with o: print('inside')\no.append_stdout('more'); o.outputs", "s = w.IntSlider(5); s", "w.interact(lambda x: print('x', x), x=3);")
+    got = execute("import ipywidgets as w\no = w.Output(); o", "with o: print('inside')\no.append_stdout('more'); o.outputs",
+        "s = w.IntSlider(5); s", "w.interact(lambda x: print('x', x), x=3);")
     assert "application/vnd.jupyter.widget-view+json" in got[0][0]
     assert "application/vnd.jupyter.widget-view+json" in got[2][0]

@@ -19,7 +19,8 @@ def test_callbacks_run_between_pre_and_post_execute_and_no_run_cell_events(kc):
     got = kc.run("print(seen)\nfor e,f in hooks.items(): get_ipython().events.unregister(e, f)", store_history=False).stdout
     assert "'pre_execute', 'callback', 'post_execute'" in got and "run_cell', 'callback'" not in got.replace("'pre_run_cell', 'pre_execute'", "")
 
-figure = dict(plain="plt.plot([1])", awaits="await asyncio.sleep(0); plt.plot([1]); await asyncio.sleep(0)", fails="plt.plot([1]); 1/0", awaits_and_fails="await asyncio.sleep(0); plt.plot([1]); 1/0")
+figure = dict(plain="plt.plot([1])", awaits="await asyncio.sleep(0); plt.plot([1]); await asyncio.sleep(0)", fails="plt.plot([1]); 1/0",
+    awaits_and_fails="await asyncio.sleep(0); plt.plot([1]); 1/0")
 
 @pytest.fixture
 def plots(kc):
@@ -116,7 +117,8 @@ def test_a_comm_may_be_opened_over_a_subshell_during_a_busy_cell(kc, sub):
 
 def made(kc, body, **kw):
     "The id of a comm made by a cell; `body`: lines that answer the message `m`"
-    return kc.run("def answer(m):\n" + indent(body, "    ") + "\nmade = comm.create_comm(target_name='made')\nmade.on_msg(answer)\nprint(made.comm_id)", **kw).stdout.strip()
+    return kc.run("def answer(m):\n" + indent(body,
+        "    ") + "\nmade = comm.create_comm(target_name='made')\nmade.on_msg(answer)\nprint(made.comm_id)", **kw).stdout.strip()
 
 where = "import threading; print(threading.current_thread() is threading.main_thread())"
 

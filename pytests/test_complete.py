@@ -44,7 +44,8 @@ def test_nothing_found_is_at_the_cursor(kc):
 @pytest.mark.parametrize("code", ["a.b", "%tim", "%%ba", "import o", "from os import pa", "d['", "open('/et", "x.\n", "a"*5000, "(((((", "'''", "\0", "é."])
 def test_completion_always_answers(kc, code): assert complete(kc, code)["status"] == "ok"
 
-@pytest.mark.parametrize("body", ["def __dir__(self): raise KeyboardInterrupt", "def __getattr__(self, n): 1/0", "def __dir__(self): return [1, None]", "__dict__ = property(lambda self: 1/0)"])
+@pytest.mark.parametrize("body",
+    ["def __dir__(self): raise KeyboardInterrupt", "def __getattr__(self, n): 1/0", "def __dir__(self): return [1, None]", "__dict__ = property(lambda self: 1/0)"])
 def test_a_hostile_object_is_completed(kc, body):
     kc.run(f"class Hostile:\n    {body}\nhostile = Hostile()")
     assert complete(kc, "hostile.a")["status"] == "ok"
@@ -85,5 +86,6 @@ def test_magics_are_inspected(kc): assert "Time execution" in inspect(kc, "%time
 
 @pytest.mark.parametrize("code, c", [("1", dict(status="complete")), ("", dict(status="complete")), ("for i in x:", dict(status="incomplete", indent=" "*4)),
     ("if 1:\n    if 2:", dict(status="incomplete", indent=" "*8)), ("'''", dict(status="incomplete", indent="")), ("f(", dict(status="incomplete", indent="")),
-    ("import = 1", dict(status="invalid")), ("x x", dict(status="invalid")), ("%%bash\nls", dict(status="incomplete", indent="")), ("%time 1", dict(status="complete")), ("await x", dict(status="complete"))])
+    ("import = 1", dict(status="invalid")), ("x x", dict(status="invalid")), ("%%bash\nls", dict(status="incomplete", indent="")),
+    ("%time 1", dict(status="complete")), ("await x", dict(status="complete"))])
 def test_is_complete(kc, code, c): assert kc.request("is_complete_request", dict(code=code)).content == c

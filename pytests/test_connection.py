@@ -168,7 +168,8 @@ def test_unknown_fields_are_kept(tmp_path):
     more = dict(full, kernel_name="x", jupyter_session="a.ipynb", other=[1])
     assert read_connection(a_file(tmp_path, more)) == more
 
-bad_files = ["", "{", "[]", "null", "[" * 100_000, dict(shell_port="1"), dict(hb_port=-1), dict(hb_port=65536), dict(iopub_port=True), dict(stdin_port=None), dict(control_port=1.5),
+bad_files = ["", "{", "[]", "null", "[" * 100_000, dict(shell_port="1"), dict(hb_port=-1), dict(hb_port=65536), dict(iopub_port=True),
+    dict(stdin_port=None), dict(control_port=1.5),
     dict(key=None), dict(key=1), dict(ip=5), dict(ip=None), dict(transport="udp"), dict(transport=None), dict(signature_scheme=1)]
 @pytest.mark.parametrize("content", bad_files, ids=lambda o: str(o)[:30])
 def test_an_invalid_file_is_one_clear_line(tmp_path, content):

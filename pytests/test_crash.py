@@ -15,8 +15,10 @@ def next_one(own, kc, **kw): return own(file=kc.file, **kw)
 
 def report(kc): return os.path.join(os.path.dirname(kc.file), f".{os.path.basename(kc.file)}.death")
 
-deaths = {"a segfault": ("import faulthandler; faulthandler._sigsegv()", "Segmentation fault"), "an abort": ("import os; os.abort()", "Aborted"), "a bus error": ("import os, signal; os.kill(os.getpid(), signal.SIGBUS)", "Bus error"),
-    "a null pointer": ("import ctypes; ctypes.string_at(0)", "Segmentation fault"), "a stack overflow": ("import faulthandler; faulthandler._stack_overflow()", "Segmentation fault"),
+deaths = {"a segfault": ("import faulthandler; faulthandler._sigsegv()", "Segmentation fault"), "an abort": ("import os; os.abort()", "Aborted"),
+    "a bus error": ("import os, signal; os.kill(os.getpid(), signal.SIGBUS)", "Bus error"),
+    "a null pointer": ("import ctypes; ctypes.string_at(0)", "Segmentation fault"),
+    "a stack overflow": ("import faulthandler; faulthandler._stack_overflow()", "Segmentation fault"),
     "os._exit": ("import os; os._exit(3)", "os._exit"), "SIGKILL": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed"),
     "a segfault in a thread": ("import faulthandler, threading, time; threading.Thread(target=faulthandler._sigsegv).start(); time.sleep(20)", "Segmentation fault"),
     "a segfault in await": ("import asyncio, faulthandler; await asyncio.sleep(0); faulthandler._sigsegv()", "Segmentation fault"),
@@ -74,7 +76,8 @@ def test_a_segfault_between_cells_is_told_without_a_cell(own):
     assert "Segmentation fault" in err and "innocent" not in err
 
 @pytest.mark.parametrize("code", ["x = 'é🎉\\ud800'", "#"*100_000, "'a\0b'"], ids=["unicode", "long", "zero"])
-def test_any_cell_can_be_told(own, code): assert "died" in next_one(own, die(own, f"import os; os._exit(1)\n{code}" if "\0" not in code else "import os; os._exit(1)")).run("1").stderr
+def test_any_cell_can_be_told(own, code): assert "died" in next_one(own,
+    die(own, f"import os; os._exit(1)\n{code}" if "\0" not in code else "import os; os._exit(1)")).run("1").stderr
 
 def test_the_file_is_the_owners(own):
     kc = own()

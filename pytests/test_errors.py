@@ -107,7 +107,8 @@ def test_an_interrupt_is_shown_where_it_hit_the_users_code(kc):
     assert not ours.search(text), text
 
 def test_an_exception_that_refuses_attributes_is_shown(kc):
-    assert "Frozen: x" in shown(kc, "class Frozen(Exception):\n    def __setattr__(self, *a): raise TypeError('frozen')\ntry: 1/0\nexcept Exception as e: raise Frozen('x') from e")
+    assert "Frozen: x" in shown(kc,
+        "class Frozen(Exception):\n    def __setattr__(self, *a): raise TypeError('frozen')\ntry: 1/0\nexcept Exception as e: raise Frozen('x') from e")
 
 # -- sys.argv
 
@@ -119,12 +120,16 @@ def test_argv_is_that_of_pythons_prompt(kc): assert kc.run("import sys; sys.argv
 # -- errors
 
 errors = [("1/0", "ZeroDivisionError", "division by zero"), ("(", "SyntaxError", None), ("%nosuch", "UsageError", None), ("%%nosuch\n1", "UsageError", None),
-    ("%timeit -q", None, None), ("raise ExceptionGroup('eg', [ValueError('inner')])", "ExceptionGroup", "eg (1 sub-exception)"), ("raise KeyboardInterrupt", "KeyboardInterrupt", ""),
-    ("raise SystemExit", "SystemExit", ""), ("raise SystemExit(3)", "SystemExit", "3"), ("import sys; sys.exit('bye')", "SystemExit", "bye"), ("raise GeneratorExit", "GeneratorExit", ""),
+    ("%timeit -q", None, None), ("raise ExceptionGroup('eg', [ValueError('inner')])", "ExceptionGroup", "eg (1 sub-exception)"),
+    ("raise KeyboardInterrupt", "KeyboardInterrupt", ""),
+    ("raise SystemExit", "SystemExit", ""), ("raise SystemExit(3)", "SystemExit", "3"), ("import sys; sys.exit('bye')", "SystemExit", "bye"),
+    ("raise GeneratorExit", "GeneratorExit", ""),
     ("import asyncio; raise asyncio.CancelledError", "CancelledError", ""), ("def f(): f()\nf()", "RecursionError", None), ("raise MemoryError", "MemoryError", ""),
     ("class B(BaseException): pass\nraise B('b')", "B", "b"), (r"raise ValueError('\ud800')", "ValueError", None), ("raise StopIteration(1)", "StopIteration", "1"),
-    ("raise StopAsyncIteration", "StopAsyncIteration", ""), ("await 5", "TypeError", None), ("import nosuchmodule", "ModuleNotFoundError", "No module named 'nosuchmodule'"),
-    ("import asyncio\nawait asyncio.sleep(0)\n{}['k']", "KeyError", "'k'"), ("\0", None, None), ("  x\n y", "IndentationError", None), ("!!!\n%", None, None), ("assert 0, 'é'", "AssertionError", "é")]
+    ("raise StopAsyncIteration", "StopAsyncIteration", ""), ("await 5", "TypeError", None),
+    ("import nosuchmodule", "ModuleNotFoundError", "No module named 'nosuchmodule'"),
+    ("import asyncio\nawait asyncio.sleep(0)\n{}['k']", "KeyError", "'k'"), ("\0", None, None), ("  x\n y", "IndentationError", None),
+    ("!!!\n%", None, None), ("assert 0, 'é'", "AssertionError", "é")]
 kept = [e for e in errors if e[1]]
 
 @pytest.mark.parametrize("code, ename, evalue", kept)

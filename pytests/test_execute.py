@@ -94,7 +94,8 @@ def test_user_expressions_are_not_evaluated_after_an_error(kc):
     assert kc.run("seen = []; 1/0", user_expressions=dict(a="seen.append(1)")).content["user_expressions"] == {}
     assert kc.run("seen").result == "[]"
 
-def test_user_expressions_are_evaluated_when_silent(kc): assert kc.run("", silent=True, user_expressions=dict(a="1+1")).content["user_expressions"]["a"]["data"] == {"text/plain": "2"}
+def test_user_expressions_are_evaluated_when_silent(kc): assert kc.run("", silent=True,
+    user_expressions=dict(a="1+1")).content["user_expressions"]["a"]["data"] == {"text/plain": "2"}
 
 def test_namespace_is_a_real_main_module(kc):
     r = kc.run("import sys; f = lambda: 0; sys.modules['__main__'].__dict__ is globals(), __name__, '__file__' in globals(), f.__module__")
@@ -108,8 +109,9 @@ def test_results_are_remembered(kc):
 
 def test_top_level_await(kc): assert kc.run("import asyncio\nfor i in range(2): await asyncio.sleep(0)\nawait asyncio.sleep(0, 'done')").result == "'done'"
 
-@pytest.mark.parametrize("code, out", [("!echo shell; exit 3", "shell\r\n"), ("%%bash\necho b", "b\n"), ("a = !echo got\nprint(a)", "['got']\n"), ("%pwd\nprint('p')", "p\n"),
-    ("%%capture c\nprint('x')", ""), ("%%python\nprint(1)", "1\n")])
+@pytest.mark.parametrize("code, out",
+    [("!echo shell; exit 3", "shell\r\n"), ("%%bash\necho b", "b\n"), ("a = !echo got\nprint(a)", "['got']\n"), ("%pwd\nprint('p')", "p\n"),
+        ("%%capture c\nprint('x')", ""), ("%%python\nprint(1)", "1\n")])
 def test_magics_and_shell(kc, code, out): assert kc.run(code).stdout.replace("\r\n", "\n") == out.replace("\r\n", "\n")
 
 def test_what_was_captured_is_kept(kc):

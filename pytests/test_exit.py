@@ -116,7 +116,8 @@ def test_exit_that_keeps_the_kernel(own, code):
     assert [p["keepkernel"] for p in r.content["payload"]] == [True]
     assert kc.run("1").result == "1"
 
-@pytest.mark.parametrize("code", ["import sys; sys.exit()", "import sys; sys.exit(3)", "raise SystemExit", "import threading, sys; threading.Thread(target=sys.exit).start()"])
+@pytest.mark.parametrize("code",
+    ["import sys; sys.exit()", "import sys; sys.exit(3)", "raise SystemExit", "import threading, sys; threading.Thread(target=sys.exit).start()"])
 def test_sys_exit_does_not_end_the_kernel(own, code):
     kc = own()
     kc.run(code)

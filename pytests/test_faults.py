@@ -140,7 +140,8 @@ def test_history_where_files_cannot_be_locked_is_kept_in_memory(own, home, tmp_p
         "static int f(int fd, int cmd, long a) { if (cmd == F_SETLK || cmd == F_SETLKW || cmd == F_GETLK) { errno = ENOLCK; return -1; } return syscall(SYS_fcntl, fd, cmd, a); }\n"
         "int fcntl(int fd, int cmd, ...) { va_list v; va_start(v, cmd); long a = va_arg(v, long); va_end(v); return f(fd, cmd, a); }\n"
         "int fcntl64(int fd, int cmd, ...) { va_list v; va_start(v, cmd); long a = va_arg(v, long); va_end(v); return f(fd, cmd, a); }\n")
-    if not shutil.which("cc") or subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path/"nolock.so", tmp_path/"c/nolock.c"]).returncode: pytest.skip("this needs a C compiler")
+    if not shutil.which("cc") or subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path/"nolock.so",
+        tmp_path/"c/nolock.c"]).returncode: pytest.skip("this needs a C compiler")
     kc = own(env=dict(home, LD_PRELOAD=str(tmp_path/"nolock.so")))
     assert works(kc)
     assert kc.run(where).result == "''"
@@ -160,8 +161,8 @@ def test_a_cwd_that_is_read_only(own):
     kc = own(cwd="/proc")
     assert works(kc) and ends(kc)
 
-locales = [dict(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"), dict(LC_ALL="POSIX"), dict(LC_ALL="xx_XX.nosuch", LANG="xx"), dict(PYTHONIOENCODING="ascii:strict", LC_ALL="C", PYTHONUTF8="0"),
-    dict(LC_ALL="en_US.ISO-8859-1", PYTHONUTF8="0")]
+locales = [dict(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"), dict(LC_ALL="POSIX"), dict(LC_ALL="xx_XX.nosuch", LANG="xx"),
+    dict(PYTHONIOENCODING="ascii:strict", LC_ALL="C", PYTHONUTF8="0"), dict(LC_ALL="en_US.ISO-8859-1", PYTHONUTF8="0")]
 @pytest.mark.parametrize("env", locales, ids=str)
 def test_a_locale_without_utf8(own, env):
     kc = own(env=env)
@@ -180,7 +181,9 @@ def interpreter(tmp_path):
         return str(p)
     return made
 
-@pytest.mark.parametrize("flags", [["-P"], ["-I"], ["-O"], ["-OO"], ["-B"], ["-s"], ["-X", "dev"], ["-W", "error"], ["-X", "utf8=0"], ["-X", "faulthandler"], ["-X", "importtime"], ["-X", "frozen_modules=off"], ["-u"]], ids=" ".join)
+@pytest.mark.parametrize("flags",
+    [["-P"], ["-I"], ["-O"], ["-OO"], ["-B"], ["-s"], ["-X", "dev"], ["-W", "error"], ["-X", "utf8=0"], ["-X", "faulthandler"], ["-X", "importtime"],
+        ["-X", "frozen_modules=off"], ["-u"]], ids=" ".join)
 def test_options_of_the_interpreter(own, interpreter, flags):
     kc = own(python=interpreter(*flags), stderr=subprocess.DEVNULL)
     assert works(kc) and ends(kc)

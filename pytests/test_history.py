@@ -98,8 +98,9 @@ def test_rows_of_a_range_have_the_session_that_was_asked_for(hist):
     assert rows(hist, "range", session=s-1, start=1, stop=2) == [[s-1, 1, "old_1 = 1"]]
     assert rows(hist, "range", session=0, start=1, stop=2) == [[0, 1, "a = 1"]]
 
-@pytest.mark.parametrize("kw, got", [(dict(pattern="a = *"), ["a = 1", "a = 1"]), (dict(pattern="a = *", unique=True), ["a = 1"]), (dict(pattern="*", n=2), ["a = 1", "1/0"]),
-    (dict(pattern="old*"), ["old_1 = 1"]), (dict(pattern="nosuch*"), [])], ids=str)
+@pytest.mark.parametrize("kw, got",
+    [(dict(pattern="a = *"), ["a = 1", "a = 1"]), (dict(pattern="a = *", unique=True), ["a = 1"]), (dict(pattern="*", n=2), ["a = 1", "1/0"]),
+        (dict(pattern="old*"), ["old_1 = 1"]), (dict(pattern="nosuch*"), [])], ids=str)
 def test_search(hist, kw, got): assert texts(hist, "search", **kw) == got
 
 def test_what_is_not_stored_never_appears(hist): assert not [t for t in texts(hist, "search", pattern="*") + texts(hist, "tail") if "hidden" in t or "silent" in t]

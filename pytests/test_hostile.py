@@ -66,10 +66,12 @@ def send(kc, channel, *args, **kw):
 
 greeting = b"\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL" + b"\0"*16 + b"\0"*32
 ready = b"\4\x19\5READY\x0bSocket-Type\0\0\0\6DEALER"
-junk = dict(nothing=b"", zero=b"\0", http=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", tls=b"\x16\3\1\2\0\1\0\1\xfc\3\3"+b"x"*300, random=os.urandom(5000), half_a_greeting=greeting[:11],
-    old=b"\1\0", newer=greeting.replace(b"\x7f\3", b"\x7f\x09"), plain=greeting.replace(b"NULL\0", b"PLAIN"), curve=greeting.replace(b"NULL\0", b"CURVE"), no_mechanism=greeting.replace(b"NULL", b"XXXX"),
+junk = dict(nothing=b"", zero=b"\0", http=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", tls=b"\x16\3\1\2\0\1\0\1\xfc\3\3"+b"x"*300, random=os.urandom(5000),
+    half_a_greeting=greeting[:11], old=b"\1\0", newer=greeting.replace(b"\x7f\3", b"\x7f\x09"), plain=greeting.replace(b"NULL\0", b"PLAIN"),
+    curve=greeting.replace(b"NULL\0", b"CURVE"), no_mechanism=greeting.replace(b"NULL", b"XXXX"),
     no_ready=greeting+b"\0\5hello", cut_ready=greeting+ready[:12], bad_ready=greeting+b"\4\x05\5READY\xff\xff\xff\xff", message_cut=greeting+ready+b"\1\x05he",
-    huge_frame=greeting+ready+b"\2"+b"\x3f"+b"\xff"*7, large_frame=greeting+ready+b"\2\0\0\0\2\0\0\0\0"+b"x", command=greeting+ready+b"\4\xff"+b"x"*255, subscribe=greeting+ready+b"\0\1\1", frames=greeting+ready+b"\1\0"*5000)
+    huge_frame=greeting+ready+b"\2"+b"\x3f"+b"\xff"*7, large_frame=greeting+ready+b"\2\0\0\0\2\0\0\0\0"+b"x",
+    command=greeting+ready+b"\4\xff"+b"x"*255, subscribe=greeting+ready+b"\0\1\1", frames=greeting+ready+b"\1\0"*5000)
 
 def plug(kc, ch):
     s = socket.create_connection((kc.ip, getattr(kc, f"{ch}_port")), timeout=10)
@@ -195,7 +197,8 @@ def test_1000_buffers(kc): assert kc.wait(send(kc, "shell", "execute_request", d
 hack = dict(code="hacked = 1; import os; os.environ['HACKED'] = '1'", silent=False)
 forged = dict(unsigned=lambda f: [f[0], b"", *f[2:]], cut=lambda f: [f[0], f[1][:-1], *f[2:]], longer=lambda f: [f[0], f[1]+b"0", *f[2:]],
     upper=lambda f: [f[0], f[1].upper(), *f[2:]], raw=lambda f: [f[0], bytes.fromhex(f[1].decode()), *f[2:]],
-    twice=lambda f: [f[0], f[1], f[1], *f[2:]], moved=lambda f: [f[0], f[1], b"", b"".join(f[2:4]), *f[4:]], in_buffers=lambda f: [f[0], b"", b"{}", b"{}", b"{}", b"{}", *f])
+    twice=lambda f: [f[0], f[1], f[1], *f[2:]], moved=lambda f: [f[0], f[1], b"", b"".join(f[2:4]), *f[4:]],
+    in_buffers=lambda f: [f[0], b"", b"{}", b"{}", b"{}", b"{}", *f])
 
 @pytest.mark.parametrize("channel", ["shell", "control", "stdin", "iopub"])
 @pytest.mark.parametrize("name", forged)
@@ -243,8 +246,9 @@ def test_a_replay_does_not_run(kc):
 
 # -- signed messages with odd values
 
-fields = dict(execute_request="silent store_history user_expressions allow_stdin stop_on_error", complete_request="code cursor_pos", inspect_request="code cursor_pos detail_level omit_sections",
-    is_complete_request="code", history_request="hist_access_type raw output session start stop n pattern unique", comm_info_request="target_name", kernel_info_request="x", connect_request="x",
+fields = dict(execute_request="silent store_history user_expressions allow_stdin stop_on_error", complete_request="code cursor_pos",
+    inspect_request="code cursor_pos detail_level omit_sections", is_complete_request="code", history_request="hist_access_type raw output session start stop n pattern unique", comm_info_request="target_name",
+    kernel_info_request="x", connect_request="x",
     comm_open="comm_id target_name target_module data", comm_msg="comm_id data", comm_close="comm_id data", nosuch_request="x")
 sane = dict(code=st.sampled_from(["", "1", "len", "("]), hist_access_type=st.sampled_from(["tail", "range", "search"]), comm_id=st.just("c"))
 
@@ -278,7 +282,8 @@ dap = "initialize attach launch evaluate source stackTrace variables setBreakpoi
 
 def test_odd_values_in_debug_requests(own):
     kc = own()
-    @given(st.sampled_from(dap) | surrogates, values | st.dictionaries(st.sampled_from("code source path lines breakpoints threadId frameId variableName srcVariableName dstVariableName variablesReference expression".split()), values, max_size=4), values, values)
+    @given(st.sampled_from(dap) | surrogates,
+        values | st.dictionaries(st.sampled_from("code source path lines breakpoints threadId frameId variableName srcVariableName dstVariableName variablesReference expression".split()), values, max_size=4), values, values)
     @settings(fuzz, max_examples=80)
     def run(command, arguments, seq, type):
         c = kc.wait(send(kc, "control", "debug_request", dict(type=type, seq=seq, command=command, arguments=arguments)), "control", timeout=15).content
@@ -292,7 +297,8 @@ def test_odd_input_replies(kc):
     id = kc.cell("input()", allow_stdin=True)
     asked = {k: kc.prompt()["header"][k] for k in ["msg_id"]}
     with dealer(kc, "stdin") as other:
-        @given(st.dictionaries(st.sampled_from(["value", "status", "x"]), values, max_size=3), st.dictionaries(st.sampled_from(["msg_id", "session"]), values, min_size=1, max_size=2))
+        @given(st.dictionaries(st.sampled_from(["value", "status", "x"]), values, max_size=3),
+            st.dictionaries(st.sampled_from(["msg_id", "session"]), values, min_size=1, max_size=2))
         @fuzz
         def run(content, parent):
             other.send_multipart(signed(kc, "input_reply", content, parent=asked)[1])

@@ -11,7 +11,8 @@ sys.path.insert(0, str(root/"tools"))
 import arrows
 
 # from below: a room imports only what stands before it, or on its own floor; `environments` and `pods` stand beside, and import nothing of these but the version
-floors = ["__init__", "wire parent cell contents light_asyncio tracebacks system", "interrupts subshell capture output history channels debugger compat features", "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
+floors = ["__init__", "wire parent cell contents light_asyncio tracebacks system",
+    "interrupts subshell capture output history channels debugger compat features", "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
 beside = {"environments", "pods"}
 
 rooms = {name.strip(): (set(ours.split()), set(libraries.split()))
@@ -79,7 +80,8 @@ def test_only_environments_use_jupyter():
 def test_bridge_has_no_threads_and_no_sockets(): assert not libraries(trees["bridge"]) & {"threading", "_thread", "socket", "zmq", "concurrent"}
 
 def test_debugpy_is_imported_on_first_use():
-    assert not any("debugpy" in libraries(ast.Module([o], [])) for m in trees if m.startswith("debugger") for o in trees[m].body if isinstance(o, (ast.Import, ast.ImportFrom)))
+    assert not any("debugpy" in libraries(ast.Module([o], [])) for m in trees if m.startswith("debugger") for o in trees[m].body if isinstance(o,
+        (ast.Import, ast.ImportFrom)))
 
 @pytest.mark.parametrize("room", ["bridge", "interrupts", "subshell"])
 def test_kernel_imports_what_runs_code_only_when_sockets_answer(room):
@@ -144,9 +146,11 @@ def test_exceptions_are_caught_by_name():
 
 def test_base_exceptions_are_caught_around_user_code_only():
     "`run_untraced` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
-    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless", "contents.error_content", "interrupts.UserCode.drive",
+    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless",
+        "contents.error_content", "interrupts.UserCode.drive",
         "subshell.Subshell.forever", "interrupts.UserCode.outcome", "debugger.untraced.run_untraced.run", "debugger.values.brief", "channels.channel.Waker.wake",
-        "compat.loops.aside.call", "compat.loops.run_nested", "compat.threads.carry_into_threads.starting", "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
+        "compat.loops.aside.call", "compat.loops.run_nested", "compat.threads.carry_into_threads.starting",
+        "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
         "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again
 
 def test_no_branch_for_a_python_that_is_not_supported():

@@ -134,10 +134,12 @@ def test_all_output_lies_between_busy_and_idle(kc):
 # -- sys.stdout
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
-@pytest.mark.parametrize("expr,res", [("s.isatty()", "False"), ("s.encoding", "'UTF-8'"), ("s.name", None), ("s.closed", "False"), ("s.writable()", "True"), ("s.readable()", "False"),
-    ("s.write('ab')", "2"), ("s.writelines(['a', 'b'])", None), ("s.flush()", None), ("isinstance(s.fileno(), int)", "True"), ("s.errors in ('replace', 'backslashreplace', 'strict')", "True"),
-    ("s.buffer.write(b'ab')", "2"), ("s.parent_header['msg_type']", "'execute_request'"), ("callable(s.set_parent)", "True"),
-    ("callable(s.set_thread_parent)", "True"), ("callable(s.register_hook)", "True"), ("s.seekable()", "False"), ("s.newlines", None)])
+@pytest.mark.parametrize("expr,res",
+    [("s.isatty()", "False"), ("s.encoding", "'UTF-8'"), ("s.name", None), ("s.closed", "False"), ("s.writable()", "True"), ("s.readable()", "False"),
+        ("s.write('ab')", "2"), ("s.writelines(['a', 'b'])", None), ("s.flush()", None), ("isinstance(s.fileno(), int)", "True"),
+        ("s.errors in ('replace', 'backslashreplace', 'strict')", "True"),
+        ("s.buffer.write(b'ab')", "2"), ("s.parent_header['msg_type']", "'execute_request'"), ("callable(s.set_parent)", "True"),
+        ("callable(s.set_thread_parent)", "True"), ("callable(s.register_hook)", "True"), ("s.seekable()", "False"), ("s.newlines", None)])
 def test_attributes_of_a_stream(kc, name, expr, res):
     r = kc.run(f"import sys; s = sys.{name}; {expr}")
     assert (r.status, r.result) == ("ok", f"'{name}'" if expr == "s.name" else res)
@@ -177,7 +179,8 @@ def test_surrogates_are_shown(kc):
     assert kc.run("print('a\\ud800b')").status == "ok"
     assert kc.run("print('x')").stdout == "x\n"
 
-@pytest.mark.parametrize("code", ["capture = 1\nfrom IPython.utils.capture import capture_output\nwith capture_output() as c: print('x'); display(1)\nc.stdout", "%%capture c\nprint('x')"])
+@pytest.mark.parametrize("code",
+    ["capture = 1\nfrom IPython.utils.capture import capture_output\nwith capture_output() as c: print('x'); display(1)\nc.stdout", "%%capture c\nprint('x')"])
 def test_captured_output_is_not_shown(kc, code):
     r = kc.run(code)
     assert texts(r).replace("<'x\\n'>", "") == ""

@@ -8,7 +8,8 @@ wait_a = "\nasync def g():\n    while not go.is_set(): await asyncio.sleep(.01)\
 finish = "go.set()\nprint('other')\nwhile not done.is_set(): await asyncio.sleep(.01)"
 
 starts = {"thread": "threading.Thread(target=f).start()", "thread class": "class T(threading.Thread):\n    def run(self): f()\nT().start()",
-    "timer": "threading.Timer(.01, f).start()", "pool": "pool = ThreadPoolExecutor(1); pool.submit(f)", "map": "pool = ThreadPoolExecutor(1); m = pool.map(lambda _: f(), [1])",
+    "timer": "threading.Timer(.01, f).start()", "pool": "pool = ThreadPoolExecutor(1); pool.submit(f)",
+    "map": "pool = ThreadPoolExecutor(1); m = pool.map(lambda _: f(), [1])",
     "to_thread": wait_a+"t = asyncio.create_task(asyncio.to_thread(f))", "run_in_executor": "e = asyncio.get_running_loop().run_in_executor(None, f)",
     "thread of a thread": "threading.Thread(target=lambda: threading.Thread(target=f).start()).start()",
     "task": wait_a+"t = asyncio.create_task(g())", "ensure_future": wait_a+"t = asyncio.ensure_future(g())",

@@ -23,7 +23,8 @@ def pooled(kc, method, call, setup=""):
 def test_a_pool_runs_what_a_cell_defines(cells, method, call, result): assert pooled(cells, method, f"pool.{call}") == result
 
 @pytest.mark.parametrize("method", methods)
-def test_an_object_comes_back_as_one_of_its_own_class(cells, method): assert pooled(cells, method, "type(pool.apply_async(twice, (Point(1),)).get(20)) is Point") == "True"
+def test_an_object_comes_back_as_one_of_its_own_class(cells, method): assert pooled(cells, method,
+    "type(pool.apply_async(twice, (Point(1),)).get(20)) is Point") == "True"
 
 @pytest.mark.parametrize("method", methods)
 def test_an_initializer_sets_what_tasks_see(cells, method): assert pooled(cells, method, "pool.map_async(get_state, [0]).get(20)", ", set_state, (7,)") == "[7]"

@@ -6,7 +6,8 @@ from processes import one_line, ports, shut, written
 
 # -- the command line
 
-@pytest.mark.parametrize("args", [["-f", "{}"], ["-f={}"], ["--f={}"], ["--f", "{}"], ["--no-such-option", "-f", "{}", "--IPKernelApp.nosuch=1", "--debug-level=5", "-x"]], ids=str)
+@pytest.mark.parametrize("args",
+    [["-f", "{}"], ["-f={}"], ["--f={}"], ["--f", "{}"], ["--no-such-option", "-f", "{}", "--IPKernelApp.nosuch=1", "--debug-level=5", "-x"]], ids=str)
 def test_connection_file_option(popen, tmp_path, args):
     p = popen(*(a.format(tmp_path/"k.json") for a in args))
     written(tmp_path/"k.json")
@@ -30,7 +31,8 @@ def test_a_setting_that_ipython_refuses_is_told_and_ends_the_kernel(popen, tmp_p
     assert p.returncode == 1 and "could not start" in err and why in err
     assert not list(tmp_path.iterdir())
 
-bad_files = ["", "{", "[]", '{"shell_port":"x"}', '{"transport":"udp"}', '{"key":5}', '{"key":"k","signature_scheme":"hmac-nope"}', '{"key":"k","signature_scheme":""}', '{"key":"k","signature_scheme":"hmac-"}']
+bad_files = ["", "{", "[]", '{"shell_port":"x"}', '{"transport":"udp"}', '{"key":5}', '{"key":"k","signature_scheme":"hmac-nope"}',
+    '{"key":"k","signature_scheme":""}', '{"key":"k","signature_scheme":"hmac-"}']
 @pytest.mark.parametrize("content", bad_files)
 def test_an_invalid_file_is_one_line_and_status_1(popen, tmp_path, content):
     (tmp_path/"k.json").write_text(content)

@@ -126,7 +126,8 @@ def registry(tmp_path):
     r.ctx = zmq.Context()
     r.sock = r.ctx.socket(zmq.ROUTER)
     r.sock.linger,r.sock.rcvtimeo = 0,10_000
-    r.cfg = dict(kernel_id="the id", transport="tcp", ip="127.0.0.1", registration_ip="127.0.0.1", registration_port=r.sock.bind_to_random_port("tcp://127.0.0.1"), signature_scheme="hmac-sha256", key="k")
+    r.cfg = dict(kernel_id="the id", transport="tcp", ip="127.0.0.1", registration_ip="127.0.0.1",
+        registration_port=r.sock.bind_to_random_port("tcp://127.0.0.1"), signature_scheme="hmac-sha256", key="k")
     def begin(**kw):
         (tmp_path/"r.json").write_text(json.dumps(dict(r.cfg, **kw)))
         cmd,env = [sys.executable, "-m", "ipymini", "-f", str(tmp_path/"r.json")],{**os.environ, "JPY_PARENT_PID": str(os.getpid())}
@@ -173,7 +174,8 @@ def test_an_acknowledgement_with_another_key_ends_the_kernel(registry):
     err = p.communicate(timeout=10)[1]
     assert (p.returncode, err.count("\n")) == (1, 1) and "signature" in err
 
-@pytest.mark.parametrize("kw", [dict(registration_ip="no such host"), dict(registration_port="x"), dict(registration_port=None), dict(registration_ip="\ud800")], ids=ascii)
+@pytest.mark.parametrize("kw",
+    [dict(registration_ip="no such host"), dict(registration_port="x"), dict(registration_port=None), dict(registration_ip="\ud800")], ids=ascii)
 def test_an_odd_registration_address_is_one_line_and_status_1(registry, kw):
     p = registry.begin(**kw)
     err = p.communicate(timeout=20)[1]

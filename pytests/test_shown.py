@@ -3,7 +3,8 @@ import pytest
 
 def test_display_data_has_transient_always(kc):
     r = kc.run("from IPython.display import display; display(1); display(2, display_id='i'); display({'text/x': 'y'}, raw=True, metadata={'text/x': {'w': 1}})")
-    assert r.of("display_data") == [dict(data={"text/plain": "1"}, metadata={}, transient={}), dict(data={"text/plain": "2"}, metadata={}, transient=dict(display_id="i")),
+    assert r.of("display_data") == [dict(data={"text/plain": "1"}, metadata={}, transient={}),
+        dict(data={"text/plain": "2"}, metadata={}, transient=dict(display_id="i")),
         dict(data={"text/x": "y"}, metadata={"text/x": dict(w=1)}, transient={})]
 
 def test_update_display_data(kc):
@@ -43,7 +44,8 @@ def test_printed_lines_are_gathered(kc):
     assert len(r.of("stream")) < 50
     assert r.stdout == "".join(f"{i}\n" for i in range(5000))
 
-odd = [("{'a': float('nan'), 'b': [float('inf')]}", {"a": "nan", "b": ["inf"]}), ("{'a': b'raw'}", {"a": "cmF3"}), ("{'a': {1, }}", {"a": [1]}), ("{'a': (1, 2)}", {"a": [1, 2]}),
+odd = [("{'a': float('nan'), 'b': [float('inf')]}", {"a": "nan", "b": ["inf"]}), ("{'a': b'raw'}", {"a": "cmF3"}), ("{'a': {1, }}", {"a": [1]}),
+    ("{'a': (1, 2)}", {"a": [1, 2]}),
     ("{'d': __import__('datetime').datetime(2026, 1, 2, tzinfo=__import__('datetime').timezone.utc)}", {"d": "2026-01-02T00:00:00Z"}), ("{1: 2}", {"1": 2})]
 @pytest.mark.parametrize("value, shown", odd)
 def test_what_json_has_no_form_for_is_shown(kc, value, shown):

@@ -32,7 +32,8 @@ def test_input_asks(kc, call, prompt):
     r = answered(kc, call, "bob")
     assert (r.result, r.prompts) == ("'bob'", [dict(prompt=prompt, password=False)])
 
-@pytest.mark.parametrize("call,prompt", [("getpass()", "Password: "), ("getpass('pin')", "pin"), ("getpass('pin', None)", "pin"), ("getpass(prompt='pin', stream=sys.stderr)", "pin")])
+@pytest.mark.parametrize("call,prompt",
+    [("getpass()", "Password: "), ("getpass('pin')", "pin"), ("getpass('pin', None)", "pin"), ("getpass(prompt='pin', stream=sys.stderr)", "pin")])
 def test_getpass_asks_for_a_password(kc, call, prompt):
     r = answered(kc, "import sys; from getpass import getpass; "+call, "secret")
     assert (r.result, r.prompts) == ("'secret'", [dict(prompt=prompt, password=True)])
@@ -75,10 +76,12 @@ def test_children_find_an_empty_stdin(kc, code): assert kc.run(code, allow_stdin
 
 ways = {"thread": "import threading; t = threading.Thread(target=lambda: print(input('?'))); t.start(); t.join()",
     "pool": "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(1) as p: print(p.submit(input, '?').result())",
-    "to_thread": "import asyncio; print(await asyncio.to_thread(input, '?'))", "task": "import asyncio\nasync def f(): return input('?')\nprint(await asyncio.create_task(f()))",
+    "to_thread": "import asyncio; print(await asyncio.to_thread(input, '?'))",
+    "task": "import asyncio\nasync def f(): return input('?')\nprint(await asyncio.create_task(f()))",
     "run_in_executor": "import asyncio; print(await asyncio.get_running_loop().run_in_executor(None, input, '?'))",
     "callback": "import asyncio; asyncio.get_running_loop().call_soon(lambda: print(input('?'))); await asyncio.sleep(.01)",
-    "asyncio.run": "import asyncio\nasync def f(): return input('?')\nprint(asyncio.run(f()))", "async cell": "import asyncio; await asyncio.sleep(0); print(input('?'))",
+    "asyncio.run": "import asyncio\nasync def f(): return input('?')\nprint(asyncio.run(f()))",
+    "async cell": "import asyncio; await asyncio.sleep(0); print(input('?'))",
     "%time": "%time print(input('?'))", "exec": "exec('print(input(\"?\"))')", 
     "getpass in a thread": "import getpass, threading\nt = threading.Thread(target=lambda: print(getpass.getpass('?'))); t.start(); t.join()"}
 
@@ -246,7 +249,8 @@ def test_stepping(kc):
     assert (r.result, "200\n" in r.stdout) == ("2", True)
 
 @pytest.mark.parametrize("how", ["signal", "message"])
-@pytest.mark.parametrize("code", ["input()", "import getpass; getpass.getpass()", "breakpoint()\nprint('on')", "import threading; t = threading.Thread(target=input); t.start(); t.join()"])
+@pytest.mark.parametrize("code",
+    ["input()", "import getpass; getpass.getpass()", "breakpoint()\nprint('on')", "import threading; t = threading.Thread(target=input); t.start(); t.join()"])
 def test_an_interrupt_ends_the_waiting(kc, how, code):
     id = kc.cell(code, allow_stdin=True)
     kc.prompt()

@@ -37,7 +37,8 @@ def test_a_stream_can_be_wrapped_again_and_again(streams):
 
 @pytest.mark.parametrize("code", ["sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')", "sys.stdout = codecs.getwriter('utf-8')(sys.stdout.detach())",
     "sys.stdout = codecs.getwriter('utf-8')(sys.stdout.buffer)", "sys.stdout = io.TextIOWrapper(io.BufferedWriter(sys.stdout.buffer))",
-    "sys.stdout = open(sys.stdout.fileno(), 'w', encoding='utf-8', closefd=False)", "sys.stdout = os.fdopen(sys.stdout.fileno(), 'w')", "sys.stdout = os.fdopen(1, 'w', closefd=False)", "sys.stdout = sys.__stdout__"])
+    "sys.stdout = open(sys.stdout.fileno(), 'w', encoding='utf-8', closefd=False)", "sys.stdout = os.fdopen(sys.stdout.fileno(), 'w')",
+    "sys.stdout = os.fdopen(1, 'w', closefd=False)", "sys.stdout = sys.__stdout__"])
 def test_what_scripts_put_in_the_place_of_stdout_shows(streams, code):
     for word in ("one", "two"):
         assert streams.run(f"import codecs, io, os, sys\n{code}\nprint('{word}')").stdout == word+"\n"
@@ -52,7 +53,9 @@ def test_what_a_stream_buffers_comes_before_the_reply_even_of_a_cell_that_fails(
     r = streams.run("import sys\nsys.stdout = sys.__stdout__\nprint('one')\n1/0")
     assert (r.stdout, r.status) == ("one\n", "error")
 
-@pytest.mark.parametrize("close", ["sys.stdout.close()", "sys.stdout.buffer.close()", "import os; os.close(sys.stdout.fileno())", "with sys.stdout: pass", "with open(sys.stdout.fileno(), 'w'): pass", "import os; os.close(1)"])
+@pytest.mark.parametrize("close",
+    ["sys.stdout.close()", "sys.stdout.buffer.close()", "import os; os.close(sys.stdout.fileno())", "with sys.stdout: pass",
+        "with open(sys.stdout.fileno(), 'w'): pass", "import os; os.close(1)"])
 def test_nothing_that_a_cell_closes_is_ours(kc, close):
     kc.run(f"import sys\n{close}")
     r = kc.run("import os, subprocess\nprint('a'); sys.stdout.buffer.write(b'b\\n'); os.write(1, b'c\\n'); subprocess.run(['echo', 'd']); subprocess.run(['echo', 'e'], stdout=sys.stdout); None")

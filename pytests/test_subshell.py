@@ -172,7 +172,8 @@ def test_delete_while_busy_answers_at_once_and_stops_no_channel(kc, sub, code):
     assert time.monotonic()-t0 < 1 and sub not in listed(kc)
     refused = [kc.wait(id, timeout=3) for id in queued]
     assert all(framed(r) and r.replies and set(r.types) == {"status"} for r in refused)
-    assert [r.status for r in (refused[0], refused[2])] in (["error"]*2, ["aborted"]*2) and all({"ename", "evalue", "traceback"} <= set(r.content) for r in refused if r.status != "ok")
+    assert [r.status for r in (refused[0], refused[2])] in (["error"]*2,
+        ["aborted"]*2) and all({"ename", "evalue", "traceback"} <= set(r.content) for r in refused if r.status != "ok")
     assert told_in_full(kc.run("1", subshell=sub).content)
     kc.run("go.append(1)")
     r = kc.wait(id, timeout=5)

@@ -54,7 +54,8 @@ def test_pages_of_overlapping_cells(kc, sub):
 
 def test_tracebacks_of_overlapping_cells(kc, sub):
     one,two = overlap(kc, sub, "raise ValueError('one')", "raise KeyError('two')")
-    assert [(r.content["ename"], r.error["ename"], r.content["traceback"] == r.error["traceback"]) for r in (one, two)] == [("ValueError",)*2+(True,), ("KeyError",)*2+(True,)]
+    assert [(r.content["ename"], r.error["ename"],
+        r.content["traceback"] == r.error["traceback"]) for r in (one, two)] == [("ValueError",)*2+(True,), ("KeyError",)*2+(True,)]
     assert "two" not in "".join(one.content["traceback"]) and "one" not in "".join(two.content["traceback"])
 
 def test_traceback_of_a_cell_that_ends_while_another_fails(kc, sub):
@@ -132,13 +133,15 @@ def test_displays_have_the_right_parent(kc, sub):
         assert (r.stdout, r.result) == (f"{name}\n", f"'res {name}'")
 
 def test_threads_of_a_subshells_cell_write_to_it(kc, sub):
-    r = kc.run("import threading, time\ndef f():\n    time.sleep(.1)\n    print('from a thread')\nt = threading.Thread(target=f); t.start()", subshell=sub, allow_stdin=True)
+    r = kc.run("import threading, time\ndef f():\n    time.sleep(.1)\n    print('from a thread')\nt = threading.Thread(target=f); t.start()",
+        subshell=sub, allow_stdin=True)
     kc.run("'newer'")
     assert kc.wait(r.id, until=lambda r: r.stdout).stdout == "from a thread\n"
 
 waits = dict(loop="while True: pass", sleeps="import time\nwhile True: time.sleep(.01)", wait="import asyncio; await asyncio.sleep(20)", input="input()",
     nested="import asyncio\nasyncio.run(asyncio.sleep(20))", event="import asyncio; await asyncio.Event().wait()",
-    executor="import asyncio, time; await asyncio.to_thread(time.sleep, 1.5)", caught="import time\ntry:\n    while True: time.sleep(.01)\nexcept KeyboardInterrupt: print('caught'); raise")
+    executor="import asyncio, time; await asyncio.to_thread(time.sleep, 1.5)",
+    caught="import time\ntry:\n    while True: time.sleep(.01)\nexcept KeyboardInterrupt: print('caught'); raise")
 
 @pytest.mark.parametrize("how", ["signal", "message"])
 @pytest.mark.parametrize("code", waits.values(), ids=waits.keys())
@@ -182,7 +185,8 @@ def test_exit_in_a_subshell_ends_the_kernel(own_kc):
 
 # -- the end
 
-@pytest.mark.parametrize("code", ["import time; time.sleep(100)", "import asyncio; await asyncio.sleep(100)", "while True: pass", "input()", "1"], ids=["sleep", "await", "loop", "input", "idle"])
+@pytest.mark.parametrize("code", ["import time; time.sleep(100)", "import asyncio; await asyncio.sleep(100)", "while True: pass", "input()", "1"],
+    ids=["sleep", "await", "loop", "input", "idle"])
 def test_all_end_at_shutdown(own_kc, code):
     for _ in range(3):
         id = own_kc.cell(f"print('begun')\n{code}", subshell=own_kc.subshell(), allow_stdin=True)

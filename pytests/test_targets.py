@@ -41,4 +41,5 @@ def test_a_file_that_is_named_runs_alone_and_in_one_process(tool):
 
 def test_a_test_of_a_file_is_found(tool): assert tool.located("pytests/test_wire.py::test_x") == f"{root}/pytests/test_wire.py::test_x"
 
-def test_options_of_pytest_are_no_files(tool): assert tool.choice(tool.targets["smoke"], ["-k", "wire"])[:6] == [*tool.choice(tool.targets["smoke"], [])[:4], "-k", "wire"]
+def test_options_of_pytest_are_no_files(tool): assert tool.choice(tool.targets["smoke"],
+    ["-k", "wire"])[:6] == [*tool.choice(tool.targets["smoke"], [])[:4], "-k", "wire"]

@@ -24,13 +24,15 @@ def test_a_task_says_later_what_it_says_in_its_own_cell(kc):
     one = kc.wait(one.id, until=lambda r: r.of("display_data"))
     assert (one.stdout, two.stdout) == ("from one\n", "from two\n") and not two.of("display_data")
 
-@pytest.mark.parametrize("code", ["asyncio.create_task(f())", "asyncio.ensure_future(f())", "asyncio.get_running_loop().create_task(f())", "asyncio.get_event_loop().create_task(f())",
-    "asyncio.gather(f())", "asyncio.shield(f())"])
+@pytest.mark.parametrize("code",
+    ["asyncio.create_task(f())", "asyncio.ensure_future(f())", "asyncio.get_running_loop().create_task(f())", "asyncio.get_event_loop().create_task(f())",
+        "asyncio.gather(f())", "asyncio.shield(f())"])
 def test_tasks_are_made_in_plain_cells_and_awaited_in_later_ones(kc, code):
     assert kc.run(f"t = {code}").status == "ok"
     assert kc.run("await t").result in ("'ran'", "['ran']")
 
-@pytest.mark.parametrize("code", ["asyncio.get_running_loop()", "asyncio.get_event_loop()", "asyncio.get_event_loop_policy().get_event_loop()", "await asyncio.sleep(0, asyncio.get_running_loop())"])
+@pytest.mark.parametrize("code",
+    ["asyncio.get_running_loop()", "asyncio.get_event_loop()", "asyncio.get_event_loop_policy().get_event_loop()", "await asyncio.sleep(0, asyncio.get_running_loop())"])
 def test_every_cell_finds_the_same_running_loop(kc, code):
     kc.run("loop = asyncio.get_running_loop()")
     assert kc.run(f"l = {code}; l is loop, l.is_running()").result == "(True, True)"

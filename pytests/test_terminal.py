@@ -154,8 +154,9 @@ def on_terminal():
         for fd in fds: os.close(fd)
 
 @linux
-@pytest.mark.parametrize("code", ["import os; os.read(0, 1)", "import select; select.select([0], [], [])", "import select; p = select.poll(); p.register(0, 1); p.poll()",
-    "import select; p = select.epoll(); p.register(0, 1); p.poll()"])
+@pytest.mark.parametrize("code",
+    ["import os; os.read(0, 1)", "import select; select.select([0], [], [])", "import select; p = select.poll(); p.register(0, 1); p.poll()",
+        "import select; p = select.epoll(); p.register(0, 1); p.poll()"])
 def test_a_program_that_waits_for_its_terminal_alone(on_terminal, code):
     wait = on_terminal(code)
     assert until(lambda: (w := wait()) and w.alone and w.sure, "a wait for the terminal")

@@ -15,10 +15,14 @@ mine = "def f(*args):\n    go.wait(20); print('mine'); done.set()\n"
 
 # -- threads: whose code they run
 
-own = {"target": "threading.Thread(target=f).start()", "method": "class A:\n    def g(self): f()\nthreading.Thread(target=A().g).start()", "class": "class T(threading.Thread):\n    def run(self): f()\nT().start()",
-    "partial": "from functools import partial\nthreading.Thread(target=partial(f, 1)).start()", "timer": "threading.Timer(.01, f).start()", "object": "class A:\n    __call__ = f\nthreading.Thread(target=A()).start()",
-    "argument": "import timeit\nthreading.Thread(target=timeit.timeit, args=[f], kwargs=dict(number=1)).start()", "coroutine": "import asyncio\nasync def g(): f()\nthreading.Thread(target=asyncio.run, args=[g()]).start()",
-    "decorated": "import functools\nthreading.Thread(target=functools.lru_cache(f) and functools.wraps(f)(lambda: f())).start()", "of a thread": "threading.Thread(target=lambda: threading.Thread(target=f).start()).start()"}
+own = {"target": "threading.Thread(target=f).start()", "method": "class A:\n    def g(self): f()\nthreading.Thread(target=A().g).start()",
+    "class": "class T(threading.Thread):\n    def run(self): f()\nT().start()",
+    "partial": "from functools import partial\nthreading.Thread(target=partial(f, 1)).start()", "timer": "threading.Timer(.01, f).start()",
+    "object": "class A:\n    __call__ = f\nthreading.Thread(target=A()).start()",
+    "argument": "import timeit\nthreading.Thread(target=timeit.timeit, args=[f], kwargs=dict(number=1)).start()",
+    "coroutine": "import asyncio\nasync def g(): f()\nthreading.Thread(target=asyncio.run, args=[g()]).start()",
+    "decorated": "import functools\nthreading.Thread(target=functools.lru_cache(f) and functools.wraps(f)(lambda: f())).start()",
+    "of a thread": "threading.Thread(target=lambda: threading.Thread(target=f).start()).start()"}
 
 @pytest.mark.parametrize("way", own)
 def test_a_thread_that_runs_code_of_a_cell_keeps_its_cell(kc, way):
@@ -38,7 +42,8 @@ module = "import sys, types\nm = types.ModuleType('m')\nexec('import queue, thre
 listener = "import logging, logging.handlers, queue, sys\nq = queue.Queue()\nlogging.handlers.QueueListener(q, logging.StreamHandler(sys.stdout)).start()"
 server = "import http.server, threading, urllib.request\nserver = http.server.HTTPServer(('127.0.0.1', 0), http.server.BaseHTTPRequestHandler)\nthreading.Thread(target=server.serve_forever, daemon=True).start()"
 ask = "try: urllib.request.urlopen(f'http://127.0.0.1:{{server.server_port}}/{0}')\nexcept OSError: pass"
-library = {"QueueListener": (listener, "q.put(logging.makeLogRecord(dict(msg='{0}'))); q.join()"), "serve_forever": (server, ask), "a module's target": (module, "m.q.put('{0}'); m.q.join()")}
+library = {"QueueListener": (listener, "q.put(logging.makeLogRecord(dict(msg='{0}'))); q.join()"), "serve_forever": (server, ask),
+    "a module's target": (module, "m.q.put('{0}'); m.q.join()")}
 
 @pytest.mark.parametrize("way", library)
 def test_a_librarys_thread_writes_to_the_cell_that_runs(kc, way):
@@ -74,8 +79,10 @@ pools = {"ThreadPool.map": ("from multiprocessing.pool import ThreadPool\npool =
     "ThreadPool.imap": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)", "list(pool.imap_unordered(print, ['{0}']))"),
     "iterable": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)", "list(pool.imap(int, (print('{0}') or '1' for i in range(1))))"),
     "dummy": ("from multiprocessing import dummy\npool = dummy.Pool(2)", "pool.map(print, ['{0}'])"),
-    "callback": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)", "import threading; e = threading.Event(); pool.apply_async(int, callback=lambda v: (print('{0}'), e.set())); e.wait(20)"),
-    "error callback": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)", "import threading; e = threading.Event(); pool.apply_async(int, 'x', error_callback=lambda v: (print('{0}'), e.set())); e.wait(20)"),
+    "callback": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)",
+        "import threading; e = threading.Event(); pool.apply_async(int, callback=lambda v: (print('{0}'), e.set())); e.wait(20)"),
+    "error callback": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)",
+        "import threading; e = threading.Event(); pool.apply_async(int, 'x', error_callback=lambda v: (print('{0}'), e.set())); e.wait(20)"),
     "callback of processes": ("import multiprocessing as mp, threading\npool = mp.get_context('fork').Pool(1); pool.apply(int)",
         "e = threading.Event(); pool.map_async(int, '7', callback=lambda v: (print('{0}'), e.set())); e.wait(20)"),
     "submit": ("from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)", "pool.submit(print, '{0}').result()"),
@@ -108,14 +115,16 @@ def test_work_of_two_cells_that_run_at_once_does_not_mix(kc):
 proxy = "class Proxy:\n    def __getattr__(self, name): raise RuntimeError('asked for '+name)\n    __class__ = property(lambda self: self.klass)\n    def __bool__(self): raise RuntimeError('asked for its truth')\n" \
     "    def __call__(self, *args): return 'called'\np = Proxy()\n"
 calls = dict(submit="from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor(1).submit(p).result()",
-    pool="from multiprocessing.pool import ThreadPool\nThreadPool(1).apply(p)", thread="import threading\nt = threading.Thread(target=p, name='t'); t.start(); t.join(); 'called'")
+    pool="from multiprocessing.pool import ThreadPool\nThreadPool(1).apply(p)",
+    thread="import threading\nt = threading.Thread(target=p, name='t'); t.start(); t.join(); 'called'")
 
 @pytest.mark.parametrize("way", calls)
 def test_a_callable_is_asked_for_nothing_but_its_result(kc, way): assert run(kc, proxy+calls[way]).result == "'called'"
 
 # -- batch clients
 
-batch = {"own thread": "threading.Thread(target=f).start()", "timer": "threading.Timer(.01, f).start()", "pool": "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor(1).submit(f)",
+batch = {"own thread": "threading.Thread(target=f).start()", "timer": "threading.Timer(.01, f).start()",
+    "pool": "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor(1).submit(f)",
     "ThreadPool": "from multiprocessing.pool import ThreadPool\npool = ThreadPool(1); r = pool.map_async(f, [1])"}
 
 @pytest.mark.parametrize("way", batch)

@@ -22,7 +22,8 @@ class Page:
     def __init__(self, kc, way):
         self.kc,self.way,self.eye = kc,way,connect(kc.file)
         self.models,self.targets,self.shells,self.custom,self.outputs,self.captures = {},{},{},[],[],{}
-        self.on = dict(comm_open=self.opened, comm_msg=self.told, comm_close=self.closed, **dict.fromkeys("stream display_data execute_result error clear_output".split(), self.put))
+        self.on = dict(comm_open=self.opened, comm_msg=self.told, comm_close=self.closed,
+            **dict.fromkeys("stream display_data execute_result error clear_output".split(), self.put))
 
     def stop(self):
         for id in list(self.targets): self.forget(id)

@@ -108,7 +108,8 @@ same_as_session = [float("nan"), float("inf"), -float("inf"), [1.0, float("nan")
 def test_encodes_as_session_does(value): assert json.loads(encode(value)) == json.loads(Session().pack(value))
 
 @pytest.mark.parametrize("value, text", [(bytearray(b"ab"), b64encode(b"ab").decode()), (memoryview(b"ab"), b64encode(b"ab").decode()), (np.float64("nan"), "nan"),
-    (date(2026, 1, 2), "2026-01-02"), (datetime(2026, 1, 2, 3), "2026-01-02T03:00:00"), (iter([1, 2]), [1, 2]), (dict(a=1).keys(), ["a"])], ids=lambda o: type(o).__name__)
+    (date(2026, 1, 2), "2026-01-02"), (datetime(2026, 1, 2, 3), "2026-01-02T03:00:00"), (iter([1, 2]), [1, 2]), (dict(a=1).keys(), ["a"])],
+    ids=lambda o: type(o).__name__)
 def test_encodes_what_session_refuses_or_leaves_open(value, text): assert json.loads(encode(value)) == text
 
 @pytest.mark.parametrize("value", [Scalar(), Decimal("1.5"), 1j, {"a": [Scalar()]}], ids=lambda o: type(o).__name__)
@@ -145,7 +146,8 @@ def test_a_buffer_is_what_it_was_when_sent():
     buf[:] = b"after!"
     assert bytes(frames[-1]) == b"before"
 
-def test_buffers_arrive_as_memoryviews(): assert isinstance(Wire().parse([delim, b"", b'{"msg_id":"1","msg_type":"x"}', b"{}", b"{}", b"{}", b"buf"])["buffers"][0], memoryview)
+def test_buffers_arrive_as_memoryviews(): assert isinstance(Wire().parse([delim, b"", b'{"msg_id":"1","msg_type":"x"}', b"{}", b"{}", b"{}",
+    b"buf"])["buffers"][0], memoryview)
 
 # -- Session to ours
 

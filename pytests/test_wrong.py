@@ -26,7 +26,8 @@ def kc(request, kernels):
 
 # -- wrong on purpose: messages
 
-unknown = [("shell", "nosuch_request"), ("control", "nosuch_request"), ("shell", "nosuch"), ("shell", ""), ("control", "comm_msg"), ("shell", "__init__"), ("shell", "execute_reply"),
+unknown = [("shell", "nosuch_request"), ("control", "nosuch_request"), ("shell", "nosuch"), ("shell", ""), ("control", "comm_msg"),
+    ("shell", "__init__"), ("shell", "execute_reply"),
     ("control", "x"*1000), ("shell", "status"), ("shell", "é\n")]
 @pytest.mark.parametrize("channel, type", unknown, ids=[f"{c}-{t[:20]!r}" for c,t in unknown])
 def test_unknown_type_gets_busy_and_idle_and_no_reply(kc, channel, type):
@@ -43,8 +44,10 @@ def test_execute_on_control_is_refused(kc):
 
 wrong = [("execute_request", dict(code=5)), ("execute_request", dict(code=None)), ("execute_request", dict(code=["1"])), ("execute_request", dict(silent=True)),
     ("complete_request", {}), ("complete_request", dict(code=5, cursor_pos=0)), ("complete_request", dict(code="a", cursor_pos="x")),
-    ("complete_request", dict(code="a", cursor_pos=[1])), ("inspect_request", {}), ("inspect_request", dict(code=None)), ("inspect_request", dict(code="len", cursor_pos="x")),
-    ("inspect_request", dict(code="len", detail_level="x")), ("inspect_request", dict(code="len", omit_sections=5)), ("is_complete_request", {}), ("is_complete_request", dict(code=5))]
+    ("complete_request", dict(code="a", cursor_pos=[1])), ("inspect_request", {}), ("inspect_request", dict(code=None)),
+    ("inspect_request", dict(code="len", cursor_pos="x")),
+    ("inspect_request", dict(code="len", detail_level="x")), ("inspect_request", dict(code="len", omit_sections=5)), ("is_complete_request", {}),
+    ("is_complete_request", dict(code=5))]
 @pytest.mark.parametrize("type, content", wrong, ids=lambda o: str(o)[:60])
 def test_wrong_content_gets_an_error(kc, type, content):
     n = count(kc)
@@ -58,10 +61,13 @@ def test_wrong_user_expressions_get_an_error(kc): assert is_error(kc.request("ex
 tolerated = [("execute_request", dict(code="1", silent=None, store_history=None, user_expressions=None, allow_stdin=None, stop_on_error=None)),
     ("execute_request", dict(code="1", silent="x", allow_stdin=5)),
     ("complete_request", dict(code="a", cursor_pos=-1)), ("complete_request", dict(code="a", cursor_pos=10**30)), ("inspect_request", dict(code="len", cursor_pos=-1)),
-    ("inspect_request", dict(code="len", cursor_pos=10**30)), ("inspect_request", dict(code="len", detail_level=None, omit_sections=None)), ("inspect_request", dict(code="len", detail_level=99)),
-    ("history_request", {}), ("history_request", dict(hist_access_type="nosuch")), ("history_request", dict(hist_access_type=["tail"])), ("history_request", dict(hist_access_type="tail", n=-1)),
+    ("inspect_request", dict(code="len", cursor_pos=10**30)), ("inspect_request", dict(code="len", detail_level=None, omit_sections=None)),
+    ("inspect_request", dict(code="len", detail_level=99)),
+    ("history_request", {}), ("history_request", dict(hist_access_type="nosuch")), ("history_request", dict(hist_access_type=["tail"])),
+    ("history_request", dict(hist_access_type="tail", n=-1)),
     ("history_request", dict(hist_access_type="range", session=10**9)), ("history_request", dict(hist_access_type="tail", n="x")),
-    ("history_request", dict(hist_access_type="range", session={}, start="x", stop=[])), ("history_request", dict(hist_access_type="search", pattern=5)), ("comm_info_request", dict(target_name=5)), ("kernel_info_request", dict(a=[1]))]
+    ("history_request", dict(hist_access_type="range", session={}, start="x", stop=[])),
+    ("history_request", dict(hist_access_type="search", pattern=5)), ("comm_info_request", dict(target_name=5)), ("kernel_info_request", dict(a=[1]))]
 @pytest.mark.parametrize("type, content", tolerated, ids=lambda o: str(o)[:60])
 def test_odd_content_is_answered(kc, type, content): assert kc.request(type, content).status in ("ok", "error")
 
@@ -76,8 +82,10 @@ def test_a_wrong_debug_request_gets_a_response(kc, content):
     assert c["type"] == "response"
     assert isinstance(c["success"], bool)
 
-wrong_comms = [("comm_open", {}), ("comm_open", dict(comm_id="w")), ("comm_open", dict(comm_id="w", target_name=None)), ("comm_open", dict(comm_id="w", target_name=["x"], data=5)),
-    ("comm_open", dict(comm_id=5, target_name="front")), ("comm_msg", {}), ("comm_msg", dict(comm_id=None)), ("comm_msg", dict(comm_id=["x"], data={})), ("comm_close", {}), ("comm_close", dict(comm_id={}))]
+wrong_comms = [("comm_open", {}), ("comm_open", dict(comm_id="w")), ("comm_open", dict(comm_id="w", target_name=None)),
+    ("comm_open", dict(comm_id="w", target_name=["x"], data=5)),
+    ("comm_open", dict(comm_id=5, target_name="front")), ("comm_msg", {}), ("comm_msg", dict(comm_id=None)),
+    ("comm_msg", dict(comm_id=["x"], data={})), ("comm_close", {}), ("comm_close", dict(comm_id={}))]
 @pytest.mark.parametrize("type, content", wrong_comms, ids=str)
 def test_a_wrong_comm_message_harms_nobody(kc, type, content):
     r = kc.request(type, content)

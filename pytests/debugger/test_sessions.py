@@ -117,7 +117,8 @@ def test_a_session_leaves_no_tracing(kc, dbg):
 
 def test_debug_info_knows_breakpoints(dbg):
     dbg.mark("a = 1\n\nb = 2", dict(line=3, condition="a == 1"), 1)
-    assert dbg.ok("debugInfo")["breakpoints"] == [dict(source=dbg.ok("dumpCell", code="a = 1\n\nb = 2")["sourcePath"], breakpoints=[dict(line=3, condition="a == 1"), dict(line=1)])]
+    assert dbg.ok("debugInfo")["breakpoints"] == [dict(source=dbg.ok("dumpCell", code="a = 1\n\nb = 2")["sourcePath"],
+        breakpoints=[dict(line=3, condition="a == 1"), dict(line=1)])]
 
 def test_breakpoints_end_with_the_session(dbg):
     dbg.mark("a = 1", 1)

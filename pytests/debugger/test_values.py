@@ -64,7 +64,8 @@ def test_a_namespace_that_changes_meanwhile():
     done.set()
     t.join()
 
-@pytest.mark.parametrize("value, inside", [([1, "a"], {"0": "1", "1": "'a'"}), (dict(a=1), {"'a'": "1"}), (SimpleNamespace(a=[]), {"a": "[]"}), ((3,), {"0": "3"})], ids=str)
+@pytest.mark.parametrize("value, inside",
+    [([1, "a"], {"0": "1", "1": "'a'"}), (dict(a=1), {"'a'": "1"}), (SimpleNamespace(a=[]), {"a": "[]"}), ((3,), {"0": "3"})], ids=str)
 def test_children(value, inside):
     dap = Debugger(IP(x=value), None)
     ref = dap.request(dict(command="inspectVariables"))["body"]["variables"][2]["variablesReference"]

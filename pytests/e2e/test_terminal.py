@@ -36,7 +36,8 @@ class Terminal:
 @pytest.fixture(scope="module")
 def console(kernel, env, tmp_path_factory):
     if not shutil.which("tmux"): pytest.skip("NOT TESTED: no tmux; on Debian: apt-get install tmux")
-    t = Terminal([sys.executable, "-m", "jupyter_console", "--kernel", kernel], {**env, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}, tmp_path_factory.mktemp("console"))
+    t = Terminal([sys.executable, "-m", "jupyter_console", "--kernel", kernel], {**env, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
+        tmp_path_factory.mktemp("console"))
     t.shows(r"^In \[1\]: ")
     yield t
     t.close()

@@ -35,7 +35,8 @@ def vs(started):
     kc.stop_channels()
 
 def hidden(kc, code, **kw): return kc.run(code, silent=False, store_history=False, stop_on_error=False, allow_stdin=False, **kw)
-def user(kc, code, **kw): return kc.run(code, metadata=dict(cellId="vscode-notebook-cell:1"), silent=False, store_history=True, stop_on_error=False, allow_stdin=True, **kw)
+def user(kc, code, **kw): return kc.run(code, metadata=dict(cellId="vscode-notebook-cell:1"), silent=False, store_history=True, stop_on_error=False,
+    allow_stdin=True, **kw)
 
 def test_hidden_cells_do_not_count(vs):
     n = user(vs, "1").content["execution_count"]
@@ -84,7 +85,8 @@ def test_run_by_line(vs):
     "One stop on the first line of code, a stepIn for each line after, a hidden `pass` and a disconnect at the end"
     cell = "first = 1\nsecond = 2\nthird = 3"
     debug(vs, command="debugInfo")
-    debug(vs, command="initialize", arguments=dict(clientID="vscode", adapterID="x", pathFormat="path", linesStartAt1=True, columnsStartAt1=True, supportsVariableType=True))
+    debug(vs, command="initialize",
+        arguments=dict(clientID="vscode", adapterID="x", pathFormat="path", linesStartAt1=True, columnsStartAt1=True, supportsVariableType=True))
     debug(vs, command="attach", arguments=dict(justMyCode=True))
     assert hidden(vs, "import debugpy\ndebugpy.debug_this_thread()").status == "ok"
     path = debug(vs, command="dumpCell", arguments=dict(code=cell))["sourcePath"]

@@ -28,7 +28,8 @@ def test_a_name_that_is_asked_for(kc, code, text): assert kc.run(f"import comm, 
 @pytest.mark.parametrize("code", ["k.shell is get_ipython()", "k.session.session", "isinstance(k.session.key, bytes)", "k.iopub_socket", "k.log.warning",
     "k.banner", "k.implementation", "k.language_info['name'] == 'python'", "k.execution_count == get_ipython().execution_count",
     "k.get_parent()['header']['msg_type'] == 'execute_request'", "k.get_parent()['content']['code']", "k._parent_header['header']", "k._parent_ident['shell']",
-    "'import' in k.do_complete('impor', 5)['matches']" , "k.do_inspect('print', 5)['found']", "k.shell_handlers['execute_request']", "k.control_handlers['shutdown_request']",
+    "'import' in k.do_complete('impor', 5)['matches']" , "k.do_inspect('print', 5)['found']", "k.shell_handlers['execute_request']",
+    "k.control_handlers['shutdown_request']",
     "k.config", "k.comm_manager.targets is not None", "k.parent.connection_file"])
 def test_an_attribute_of_the_kernel(kc, kernel, code):
     if kernel == "ipykernel" and "do_" in code: pytest.skip("coroutines in ipykernel 7")

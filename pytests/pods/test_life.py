@@ -48,7 +48,8 @@ def test_a_parent_that_ends_by_itself_leaves_nothing(end):
     assert until_gone([int(out.stdout)], 1.5)
 
 def test_exit_functions_of_a_pod_run():
-    out = subprocess.run([sys.executable, "-c", "from ipymini import pod\np = pod()\np.run('import atexit\\natexit.register(print, \"bye\")')"], capture_output=True, text=True, timeout=30)
+    out = subprocess.run([sys.executable, "-c", "from ipymini import pod\np = pod()\np.run('import atexit\\natexit.register(print, \"bye\")')"],
+        capture_output=True, text=True, timeout=30)
     assert out.stdout == "bye\n" and out.stderr == ""
 
 def test_close_leaves_no_zombie_no_thread_and_no_descriptor():
