@@ -197,6 +197,12 @@ def need(*names):
         if not find_spec(o): pytest.skip(f"{o} is not installed: what it does in a kernel is not tested")
 
 
+def read_programs(theme):
+    "The programs of `cells/THEME.ipy` by name; the line above each is `# %% ` and its name"
+    _,*parts = (root/f"pytests/cells/{theme}.ipy").read_text().split("\n# %% ")
+    return {name: code.strip("\n") for name,_,code in (o.partition("\n") for o in parts)}
+
+
 def until(cond, what, timeout=20):
     "The first true value of `cond()`, for what sends no message: files, processes"
     end = time.monotonic()+timeout

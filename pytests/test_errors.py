@@ -2,7 +2,9 @@
 
 `shown` runs a cell and gives its error's traceback as text without colours."""
 import pytest, re
-from helpers import is_error
+from helpers import is_error, read_programs
+
+programs = read_programs("errors")
 
 def plain(lines): return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(lines))
 
@@ -52,7 +54,7 @@ def test_an_error_is_shown_when_the_handler_for_it_fails(ip):
     assert "Custom TB Handler failed" in r.stderr
 
 def test_an_error_that_ipython_cannot_format_is_shown_once(kc):
-    r = kc.run("import stack_data\nold = stack_data.FrameInfo.stack_data\nstack_data.FrameInfo.stack_data = lambda *a, **kw: [].x\ntry: get_ipython().run_cell('1/0')\nfinally: stack_data.FrameInfo.stack_data = old")
+    r = kc.run(programs["no stack data"])
     assert (r.stdout, r.stderr, [c["ename"] for c in r.of("error")]) == ("", "", ["ZeroDivisionError"])
 
 # -- exceptions that render themselves

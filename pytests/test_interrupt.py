@@ -2,7 +2,9 @@
 
 `stuck` is the table: what a cell does when it is hit. Each prints "on" where it begins."""
 import os, pytest, random, signal, time
-from helpers import start
+from helpers import read_programs, start
+
+programs = read_programs("interrupt")
 
 head = "import asyncio, ctypes, os, subprocess, sys, threading, time\nfrom getpass import getpass\n"
 stuck = {
@@ -30,7 +32,7 @@ stuck = {
     "short awaits": "print('on')\nwhile True: await asyncio.sleep(0)",
     "async generator": "async def f():\n    while True:\n        await asyncio.sleep(.01); yield 1\nprint('on')\nasync for _ in f(): pass",
     "async subprocess": "p = await asyncio.create_subprocess_exec('sleep', '60'); print('on'); await p.wait()",
-    "import": "import pathlib, tempfile; d = tempfile.mkdtemp(); pathlib.Path(d, f'slow{id(d)}.py').write_text('import time; print(\"on\"); time.sleep(60)'); sys.path.append(d)\n__import__(f'slow{id(d)}')",
+    "import": programs["import"],
     "flood": "print('on')\nwhile True: print('x'*50)", "flood of displays": "print('on')\nwhile True: display(1)",
     "flood of a child": "print('on'); os.system('yes')", "generator": "def f():\n    while True: yield\nprint('on')\nfor _ in f(): pass",
     "comprehension": "print('on'); [0 for i in range(10**12) if 0]", "sort key": "print('on')\nwhile True: sorted(range(1000), key=lambda i: -i)",

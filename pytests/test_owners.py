@@ -1,6 +1,9 @@
 "Which cell an output belongs to: of threads, tasks, callbacks, and of those that start them"
 import pytest
+from helpers import read_programs
 from iopub_reader import texts
+
+programs = read_programs("owners")
 
 begin = "import asyncio, logging, threading, time, warnings, sys, gc\nfrom concurrent.futures import ThreadPoolExecutor\ngo,done = threading.Event(),threading.Event()\n" \
     "def f():\n    go.wait(20)\n    print('mine')\n    done.set()\n"
@@ -21,7 +24,7 @@ starts = {"thread": "threading.Thread(target=f).start()", "thread class": "class
     "warning": "def f():\n    go.wait(20); warnings.warn('mine'); done.set()\nthreading.Thread(target=f).start()",
     "logging": "logging.basicConfig(force=True)\ndef f():\n    go.wait(20); logging.error('mine'); done.set()\nthreading.Thread(target=f).start()",
     "error of a thread": "def f():\n    go.wait(20)\n    try: raise ValueError('mine')\n    finally: done.set()\nt = threading.Thread(target=f); t.start()",
-    "error of a task": "async def g():\n    while not go.is_set(): await asyncio.sleep(.01)\n    raise ValueError('mine')\nt = asyncio.create_task(g()); t.add_done_callback(lambda t: (sys.stderr.write(str(t.exception())), done.set()))"}
+    "error of a task": programs["error of a task"]}
 
 @pytest.mark.parametrize("way", starts)
 def test_output_belongs_to_the_cell_that_started_it(kc, way):

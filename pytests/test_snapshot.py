@@ -2,17 +2,19 @@
 import os, signal
 from pathlib import Path
 import pytest
+from helpers import read_programs, start
+
+programs = read_programs("snapshot")
 
 cells = Path(__file__).parent/"cells"
 
 @pytest.fixture(scope="module")
 def restored(tmp_path_factory):
     "A kernel in which the snapshot of another one is restored; what %snapshot and %restore said"
-    from helpers import start
     file = tmp_path_factory.mktemp("snapshot")/"kinds.snapshot"
     kc = start()
     assert kc.run((cells/"kinds.py").read_text()).status == "ok"
-    kc.run("import threading\nfrom math import sqrt\nlock = threading.Lock()\nopened = open('/dev/null')\ncall = lambda x: x\ndel kinds, one, other\npair = [Node(), Node()]\npair[0].other = pair[1]\npair[1].other = pair[0]")
+    kc.run(programs["values beside the kinds"])
     written = kc.run(f"%snapshot {file}")
     kc.stop()
     kc = start()
@@ -83,9 +85,9 @@ def test_the_last_snapshot_stays_whole(own, tmp_path, end):
     kc,file = own(),tmp_path/"a.snapshot"
     kc.run(f"x = 1\n%snapshot {file}")
     before = file.read_bytes()
-    kc.run("class Slow:\n    def __reduce__(self):\n        import time, os\n        print('slow', flush=True)\n        if full: raise OSError(28, 'No space left on device')\n        time.sleep(60)\n        return (int, ())")
+    kc.run(programs["slow to pickle"])
     kc.run(f"full = False\nslow = Slow()\nx = 2")
-    if end == "full disk": kc.run("import zipfile\nold = zipfile.ZipFile.open\ndef full_disk(*args, **kw): raise OSError(28, 'No space left on device')\nzipfile.ZipFile.open = full_disk\ndel slow")
+    if end == "full disk": kc.run(programs["full disk"])
     id = kc.cell(f"%snapshot {file}")
     if end != "full disk": kc.wait(id, until=lambda r: "slow" in r.stdout)
     if end == "kill":

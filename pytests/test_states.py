@@ -1,6 +1,8 @@
 "What an interrupt does in the states that the table in the docstring of `ipymini.interrupts` lists, where test_interrupt.py does not show it"
 import os, pytest, subprocess, sys
-from helpers import root, until
+from helpers import read_programs, root, until
+
+programs = read_programs("states")
 
 hows = pytest.mark.parametrize("how", ["signal", "message"])
 
@@ -48,20 +50,20 @@ def test_code_that_holds_no_interrupt_in_its_with_gives_the_lock_back(kc):
     assert (r.content["ename"], r.stdout) == ("KeyboardInterrupt", "given back\n")
 
 def test_a_fork_leaves_the_signals_blocked_that_the_cell_has_blocked(kc):
-    code = "import os, signal\nold = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\nif not os.fork(): os._exit(signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ()))"
+    code = programs["blocked in a fork"]
     code += "\nchild = os.waitstatus_to_exitcode(os.wait()[1])\nhere = signal.SIGTERM in signal.pthread_sigmask(signal.SIG_SETMASK, old)\nchild,here"
     assert kc.run(code).result == "(0, True)"
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a process 1 is made by root on Linux")
 def test_an_interrupt_request_reaches_process_1_of_a_container():
-    code = "from ipymini.system import processes as system\nimport os, signal\nos.setsid()\ntry: system.interrupt(); signal.pause()\nexcept KeyboardInterrupt: print(os.getpid(), 'interrupted')"
+    code = programs["interrupt of process 1"]
     r = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", code], capture_output=True, text=True, timeout=20, cwd=root)
     assert r.stdout == "1 interrupted\n", r.stderr
 
 @hows
 def test_an_interrupt_while_a_traceback_is_made_waits_and_the_traceback_is_shown(kc, how):
     "IPython would print `KeyboardInterrupt` in its place, and the queue would go on"
-    code = "import time\nclass Slow(Exception):\n    def _render_traceback_(self):\n        print('on')\n        time.sleep(.1)\n        return ['whole']\nraise Slow()"
+    code = programs["slow traceback"]
     id = begun(kc, code)
     kc.interrupt(how)
     r = kc.wait(id)

@@ -2,6 +2,9 @@
 
 `kc.run` of these tests is an interactive frontend; a batch client is one that allows no stdin."""
 import pytest
+from helpers import read_programs
+
+programs = read_programs("threads")
 
 def run(kc, code): return kc.run(code, allow_stdin=True)
 
@@ -37,10 +40,9 @@ def test_an_error_of_a_thread_belongs_to_its_cell(kc):
     assert run(kc, opened).stderr == ""
     assert "ZeroDivisionError" in late(kc, id, "ZeroDivisionError").stderr
 
-module = "import sys, types\nm = types.ModuleType('m')\nexec('import queue, threading\\nq = queue.Queue()\\ndef loop():\\n    while True: print(q.get()); q.task_done()\\n" \
-    "def start(): threading.Thread(target=loop, daemon=True).start()', vars(m))\nm.start()"
+module = programs["a module's thread"]
 listener = "import logging, logging.handlers, queue, sys\nq = queue.Queue()\nlogging.handlers.QueueListener(q, logging.StreamHandler(sys.stdout)).start()"
-server = "import http.server, threading, urllib.request\nserver = http.server.HTTPServer(('127.0.0.1', 0), http.server.BaseHTTPRequestHandler)\nthreading.Thread(target=server.serve_forever, daemon=True).start()"
+server = programs["a server's thread"]
 ask = "try: urllib.request.urlopen(f'http://127.0.0.1:{{server.server_port}}/{0}')\nexcept OSError: pass"
 library = {"QueueListener": (listener, "q.put(logging.makeLogRecord(dict(msg='{0}'))); q.join()"), "serve_forever": (server, ask),
     "a module's target": (module, "m.q.put('{0}'); m.q.join()")}
@@ -64,7 +66,7 @@ def test_a_librarys_thread_writes_to_its_own_cell_when_none_runs(kc):
     assert late(kc, id, "late").stdout == "late\n"
 
 def test_a_librarys_thread_writes_to_an_older_cell_if_only_that_runs(kc):
-    run(kc, gate+"import types\nm = types.ModuleType('m')\nexec('def loop(go, done):\\n    go.wait(20); print(\"theirs\"); done.set()', vars(m))\nthreading.Thread(target=m.loop, args=[go, done]).start()")
+    run(kc, gate+programs["a loop of a module"])
     older = kc.cell("input(); go.set(); done.wait(20)", allow_stdin=True, subshell=kc.subshell())
     kc.prompt()
     newer = run(kc, "1")

@@ -3,10 +3,12 @@
 `Page` does what JupyterLab does with comms, over the shell or over subshells, by its setting commsOverSubshells."""
 import pytest, re, time
 from comm_talk import comms, say
-from helpers import begun, connect, need
+from helpers import begun, connect, need, read_programs
 from queue import Empty
 from urllib.request import urlopen
 from uuid import uuid4
+
+programs = read_programs("widgets")
 
 first_cell = "import asyncio, comm, time"
 
@@ -281,7 +283,7 @@ def test_subshells_end_with_their_comms(page):
 
 # -- anywidget
 
-any_code = "import anywidget, traitlets\nclass Counter(anywidget.AnyWidget):\n    _esm = 'export default {}'\n    n = traitlets.Int(3).tag(sync=True)\n    b = traitlets.Bytes(b'\\x01').tag(sync=True)\n"
+any_code = programs["counter"]+"\n"
 
 @pytest.fixture
 def anys(page):
