@@ -70,7 +70,7 @@ class Kernel:
             if replies and not self.ending.is_forced:  # what was cut off has no result
                 reply = self.pack_reply(msg, content)
                 send_reply = lambda: channel.send(reply)
-        finally: self.tell_idle(msg, token, send_reply, at_once=not subshell or subshell is self.subshells.side)
+        finally: self.tell_idle(msg, token, send_reply)
         self.ending.begin_if_decided()
 
     async def answer(self, channel, subshell, msg):
@@ -96,13 +96,14 @@ class Kernel:
         self.publish("status", dict(execution_state="busy"))
         return token
 
-    def tell_idle(self, msg, token, send_reply, at_once):
-        "Tell that `msg` is done, and send its reply: behind all that was published before, as some clients take it for the end of a cell, or `at_once`."
+    def tell_idle(self, msg, token, send_reply):
+        "Tell that `msg` is done, and send its reply, behind the output if there was some: some clients take it for the end of a cell."
         frames = self.wire.pack("status", dict(execution_state="idle"), msg, ids=[self.topic_of("status")])
         with self.status_lock:
             msg.ended = True
-            self.iopub.send(frames, None if at_once else send_reply)
-        if at_once and send_reply: send_reply()
+            follows_output = msg.has_output  # read once: a thread of the cell may print right now
+            self.iopub.send(frames, send_reply if follows_output else None)
+        if send_reply and not follows_output: send_reply()
         if self.iopub.journal: self.iopub.journal.cell_ended()
         parent.reset(token)
 
@@ -187,7 +188,7 @@ def begin_cell(kernel, subshell, msg, cell):
 
 def end_cell(kernel, subshell, msg, cell):
     "Let out what the cell has put out, and leave nobody waiting for it."
-    if msg.has_output: kernel.iopub.drain()  # while we do the rest, clients read it, and have it before the reply
+    if msg.has_output: kernel.iopub.let_out()  # while we do the rest, clients read it, and have it before the reply
     if subshell is kernel.subshells.main: kernel.signals.catch()  # the cell may have taken them
     kernel.crash_report.note_cell("")
     kernel.bridge.out.drain()

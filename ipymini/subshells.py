@@ -45,7 +45,8 @@ class Subshells:
 
     def enqueue(self, msg, subshell):
         "Queue `msg`; what is quick is answered from the side if `subshell` is not free soon."
-        is_held_up = msg.type in quick and (subshell.msg or subshell.queue)
+        running = subshell.msg
+        is_held_up = msg.type in quick and (running and not running.ended or subshell.queue)
         subshell.enqueue(msg)
         if is_held_up: self.call_aside(self.overtaking.overtake, subshell)
 

@@ -300,6 +300,16 @@ def test_a_reader_who_reads_slowly_loses_nothing_when_another_was_cut_off(monkey
         assert [int(frame) for frame in got if frame.isdigit()] == list(range(400))
         assert len(b.logged) == 1
 
+def test_a_reply_behind_output_comes_behind_it_on_the_thread_of_iopub():
+    "In the order in which they were queued, with what was written between"
+    with iopub() as ch:
+        ch.text("stdout", None, "a")
+        ch.send([b"idle"], lambda: ch.sent.append("reply"))
+        ch.text("stdout", None, "b")
+        ch.fence(lambda: ch.sent.append("fence"))
+        ch.pump()
+        assert [frames if type(frames) is str else text_of(frames) if len(frames) > 1 else frames[0] for frames in ch.sent] == ["a", b"idle", "reply", "b", "fence"]
+
 def test_replies_do_not_wait_for_a_reader_who_does_not_read():
     "He costs the output before the reply its time, 10 s; the reply passes by"
     with bench(cls=IOPub, client=zmq.SUB) as b:
