@@ -45,10 +45,11 @@ class Subshells:
 
     def enqueue(self, msg, subshell):
         "Queue `msg`; what is quick is answered from the side if `subshell` is not free soon."
+        is_waiting = bool(subshell.queue)  # before the look at what runs: what leaves the queue is that
         running = subshell.msg
-        is_held_up = msg.type in quick and (running and not running.ended or subshell.queue)
+        is_free = not is_waiting and (not running or running.ended)
         subshell.enqueue(msg)
-        if is_held_up: self.call_aside(self.overtaking.overtake, subshell)
+        if msg.type in quick and not is_free: self.call_aside(self.overtaking.overtake, subshell)
 
     @property
     def are_open(self):
