@@ -47,8 +47,8 @@ class Kernel:
 
     def hear(self, msg):
         "Note in the journal that the session of `msg` is there."
-        journal = self.iopub.journal
-        if journal: journal.hear(msg["header"].get("session"), iso())
+        journal,session = self.iopub.journal,msg["header"].get("session")
+        if journal and isinstance(session, str): journal.hear(session, iso())
 
     # -- serve
 

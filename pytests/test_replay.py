@@ -114,3 +114,7 @@ def test_the_next_kernel_shows_what_one_that_died_had_published(own):
     until(lambda: journals(kc), "the journal of the dead kernel")
     new = own(file=kc.file)
     assert "last words" in new.run("%replay --last-kernel").stdout
+
+@pytest.mark.parametrize("session", [None, [], {}, 1])
+def test_a_session_that_is_no_text_is_answered(own, session):
+    assert own().request("kernel_info_request", {}, session=session).status == "ok"

@@ -23,7 +23,7 @@ def replay(shell, argument):
         records = [record for record in journal.records(argument == "--last-kernel") if record[1].get("msg_id") != asking["msg_id"]]
         pasts = [past for past in fold(records) if past.is_shown]
         if argument == "--list": return print_list(pasts, journal)
-        chosen = select(argument, pasts, asking["header"].get("session"), journal.heard)
+        chosen = select(argument, pasts, str(asking["header"].get("session")), journal.heard)
         if not chosen: print("There is nothing to replay." + lost(journal))
         for past in chosen: show(kernel, past)
         shown = {header["msg_id"] for header,*_ in records}
@@ -88,7 +88,7 @@ class Past:
     "What one cell has published: `outputs` are (type, content, metadata) in the order in which they are to be seen."
     def __init__(self, header):
         self.id = header.get("msg_id")
-        self.session = header.get("session")
+        self.session = str(header.get("session"))
         self.number = None   # None of a cell that was not counted
         self.code = ""
         self.outputs = []
