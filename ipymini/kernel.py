@@ -187,8 +187,7 @@ def begin_cell(kernel, subshell, msg, cell):
     subshell.user_code.context.run(parent.set, msg)
 
 def end_cell(kernel, subshell, msg, cell):
-    "Let out what the cell has put out, and leave nobody waiting for it."
-    if msg.has_output: kernel.iopub.let_out()  # while we do the rest, clients read it, and have it before the reply
+    "Take back the signals, put out what is left of the output, and leave nobody waiting for the cell."
     if subshell is kernel.subshells.main: kernel.signals.catch()  # the cell may have taken them
     kernel.crash_report.note_cell("")
     kernel.bridge.out.drain()

@@ -66,10 +66,6 @@ class IOPub(Channel):
         "Let the text queued so far out and wait until it is; what cannot be let out now is when its stream may send again."
         if not self.backlog.is_empty and self.flushes.take(self.last): self.drain()
 
-    def let_out(self):
-        "Let the text queued so far out now; it does not wait for more."
-        self.send(None)
-
     def drain(self):
         "Wait until all that is queued is sent, or a reader holds that up."
         sent = Lock()  # held till then; an Event costs three times as much
