@@ -254,7 +254,12 @@ def interrupt(kernel, subshell, msg):
     kernel.signals.interrupt_all()
     return dict(status="ok")
 
-def shutdown(kernel, subshell, msg): return kernel.leave(restart=bool(msg["content"].get("restart")))
+def shutdown(kernel, subshell, msg):
+    "End, with a snapshot of the session where IPYMINI_SNAPSHOT asks for one."
+    if os.environ.get("IPYMINI_SNAPSHOT") == "1" and kernel.loaded.is_set():
+        from .features.snapshot import save_before_end
+        save_before_end(kernel.bridge.ip)
+    return kernel.leave(restart=bool(msg["content"].get("restart")))
 
 def create_subshell(kernel, subshell, msg):
     "Start a subshell. Source: JEP 91."

@@ -125,3 +125,34 @@ def test_large_arrays_are_written_without_a_copy(own, tmp_path):
     kc.run("import numpy as np, resource\narr = np.ones(25_000_000)\nbefore = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss")
     kc.run(f"%snapshot {tmp_path/'a.snapshot'}", timeout=60)
     assert int(kc.run("resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before").result) < 40_000
+
+def shut(kc):
+    kc.request("shutdown_request", dict(restart=True), "control")
+    kc.proc.wait(15)
+
+@pytest.fixture
+def automatic(tmp_path):
+    "Variables of a kernel that writes a snapshot before it ends"
+    return dict(IPYMINI_SNAPSHOT="1", IPYTHONDIR=str(tmp_path), JPY_SESSION_NAME=str(tmp_path/"book.ipynb"))
+
+def test_a_kernel_that_is_asked_to_end_writes_one_if_that_is_asked_for(own, automatic):
+    kc = own(env=automatic)
+    kc.run("kept = [1, 2]")
+    shut(kc)
+    assert own(env=automatic).run("%restore\nkept").result == "[1, 2]"
+
+def test_without_being_asked_for_none_is_written(own, automatic, tmp_path):
+    kc = own(env={**automatic, "IPYMINI_SNAPSHOT": ""})
+    kc.run("kept = 1")
+    shut(kc)
+    assert list(tmp_path.rglob("*.snapshot*")) == []
+
+def test_one_that_takes_too_long_is_given_up_and_the_last_stays(own, automatic, tmp_path):
+    kc = own(env=automatic)
+    kc.run("kept = 1")
+    shut(kc)
+    slow = own(env=automatic)
+    slow.run("class Slow:\n    def __reduce__(self):\n        import time\n        time.sleep(60)\nslow = Slow()")
+    shut(slow)
+    assert [path.name for path in tmp_path.rglob("*.snapshot*")] == ["last.snapshot"]
+    assert own(env=automatic).run("%restore\nkept").result == "1"

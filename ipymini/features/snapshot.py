@@ -3,10 +3,14 @@
 The magics are in `magics`, the file is `snapshot_file`'s; here is where the file lies, and what people see."""
 import os, time
 from hashlib import sha256
+from threading import Thread
 
-from .snapshot_file import restore, write
+from ..system.clock import clock
+from ..system.log import log
+from .snapshot_file import NoSnapshot, remove_part, restore, write
 
-silence = 1  # seconds before a progress bar is shown
+silence = 1   # seconds before a progress bar is shown
+patience = 2  # seconds that a snapshot before the end may take: clients kill a kernel after five
 suffix = ".snapshot"
 
 def snapshot(shell, name):
@@ -19,6 +23,24 @@ def snapshot(shell, name):
     seconds = time.monotonic()-start
     print(f"{path}: {number} names, {size}, {seconds:.1f} s")
     print_table("Left out", index["left_out"])
+
+def save_before_end(shell):
+    "Write the snapshot \"last\" within `patience`, or give it up, which leaves the one before. On any thread, cells may run meanwhile."
+    names = names_of(shell)
+    path = snapshot_path(shell, "last")
+    end = clock.monotonic()+patience
+    def give_up_late(fraction, name):
+        if clock.monotonic() > end: raise NoSnapshot(f"{name!r} was not reached within {patience} s")
+    def save():
+        try: write(path, names, give_up_late)
+        except NoSnapshot as e: log(f"no snapshot before the end: {e}")
+    if not names: return
+    thread = Thread(target=save, name="snapshot", daemon=True)  # what pickles an object may never return
+    thread.start()
+    thread.join(patience+.5)
+    if thread.is_alive():
+        log(f"no snapshot before the end: an object takes more than {patience} s")
+        remove_part(path)
 
 def bring_back(shell, name):
     "Restore the snapshot `name`, and print what became of it. Raises: NoSnapshot."
@@ -52,7 +74,7 @@ def names_of(shell):
     "The names that the user has made, in their order, without those of IPython."
     hidden = shell.user_ns_hidden
     def is_users(name, value): return not name.startswith("_") and hidden.get(name, hidden) is not value
-    return {name: value for name,value in shell.user_ns.items() if is_users(name, value)}
+    return {name: value for name,value in shell.user_ns.copy().items() if is_users(name, value)}
 
 def snapshot_path(shell, name):
     """The file of the snapshot `name`: a path if it looks like one, else in the profile's folder, apart for each notebook.

@@ -27,16 +27,23 @@ def write(path, names, progress=no_progress):
 
     `progress(fraction, name)` is called now and then. Whatever stops it, an interrupt or a full disk, leaves the file that
     was there. Raises: NoSnapshot."""
-    part = f"{path}.{os.getpid()}.part"
+    part = part_of(path)
     try: fd = create(part)
     except OSError as e: raise NoSnapshot(f"cannot write {path}: {e.strerror}") from None
     try:
         with open(fd, "w+b") as file: index = write_to_disk(file, names, progress)
         os.replace(part, path)
     except OSError as e: raise NoSnapshot(f"cannot write {path}: {e.strerror or e}") from None
-    finally:
-        if os.path.exists(part): os.remove(part)
+    finally: remove_part(path)
     return index
+
+def part_of(path):
+    "The file that becomes `path` when it is whole."
+    return f"{path}.{os.getpid()}.part"
+
+def remove_part(path):
+    "Leave nothing of a file `path` that did not become whole."
+    if os.path.exists(part_of(path)): os.remove(part_of(path))
 
 def create(path):
     "A file descriptor of a new file `path`, which is the owner's alone, as is its folder, made if need be. Raises: OSError."
