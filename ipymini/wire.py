@@ -44,8 +44,7 @@ class Msg(dict):
 class Wire:
     "Packs and signs what goes out, checks and unpacks what comes in, for one process. Raises: UnknownScheme."
     def __init__(self, key=b"", scheme="hmac-sha256"):
-        try: self.mac = hmac.new(key, digestmod=scheme.removeprefix("hmac-")) if key else None
-        except (ValueError, TypeError): raise UnknownScheme(f"unknown signature_scheme {scheme!r}: use hmac-sha256") from None
+        self.mac = new_mac(key, scheme) if key else None
         self.session = os.urandom(16).hex()
         self.numbers = count(1)  # of our messages
         self.seen = {}           # signatures, the oldest first
@@ -66,8 +65,8 @@ class Wire:
         if len(parts) < 4: raise BadMessage(f"{len(frames)-where-1} frames after the delimiter, at least 5 needed")
         self.check(bytes(signature), parts)
         header,parent_header,metadata,content = map(load, parts)
-        if not isinstance(header.get("msg_type"), str) or not isinstance(header.get("msg_id"), str):
-            raise BadMessage("a header without msg_type or msg_id")
+        named = [header.get("msg_type"), header.get("msg_id")]
+        if not all(isinstance(name, str) for name in named): raise BadMessage("a header without msg_type or msg_id")
         buffers = [memoryview(frame) for frame in frames[where+6:]]
         msg = Msg(header, content, parent_header, metadata, buffers, parts[0])
         msg.ids = frames[:where]
@@ -83,7 +82,9 @@ class Wire:
             if len(self.seen) > history_size: del self.seen[next(iter(self.seen))]
 
     def pack(self, kind, content, parent=None, metadata=None, buffers=(), ids=()):
-        "Frames of a new message of this kind that answers `parent`, led by `ids`. Raises: TypeError or ValueError where `content` has no JSON form."
+        """Frames of a new message of this kind that answers `parent`, led by `ids`.
+
+        Raises: TypeError or ValueError where `content` has no JSON form."""
         return self.pack_with_id(kind, content, parent, metadata, buffers, ids)[1]
 
     def pack_with_id(self, kind, content, parent=None, metadata=None, buffers=(), ids=()):
@@ -94,6 +95,11 @@ class Wire:
         parent_header = parent.raw if parent is not None else b"{}"
         parts = [header, parent_header, encode(metadata) if metadata else b"{}", encode(content)]
         return id,[*ids, delim, self.sign(parts), *parts, *map(solid, buffers)]
+
+def new_mac(key, scheme):
+    "What signs with `key`. Raises: UnknownScheme."
+    try: return hmac.new(key, digestmod=scheme.removeprefix("hmac-"))
+    except (ValueError, TypeError): raise UnknownScheme(f"unknown signature_scheme {scheme!r}: use hmac-sha256") from None
 
 header_form = '{"msg_id":"%s","msg_type":"%s","username":"kernel","session":"%s","date":"%s","version":"%s"}'
 
@@ -112,11 +118,13 @@ def iso():
 @lru_cache(1)
 def second(time): return clock.strftime("%Y-%m-%dT%H:%M:%S", clock.gmtime(time))
 
+gaps = "a message buffer must be contiguous: copy it first, for instance with numpy.ascontiguousarray"
+
 def solid(buffer):
     "`buffer` as bytes that no later write can change, copied once at most. Raises: ValueError when it is not contiguous."
     if isinstance(buffer, bytes): return buffer
     view = memoryview(buffer)
-    if not view.contiguous: raise ValueError("a message buffer must be contiguous: copy it first, for instance with numpy.ascontiguousarray")
+    if not view.contiguous: raise ValueError(gaps)
     return view.tobytes()
 
 # -- JSON
@@ -135,9 +143,11 @@ def json_default(value):
 
 def finite(number): return number if number-number == 0 else repr(float(number))
 
+def as_key(key): return key if isinstance(key, str) else str(key)
+
 def clean(value):
     "`value` with names as keys and no NaN, for what strict JSON refuses."
-    if isinstance(value, dict): return {key if isinstance(key, str) else str(key): clean(inner) for key,inner in value.items()}
+    if isinstance(value, dict): return {as_key(key): clean(inner) for key,inner in value.items()}
     if isinstance(value, (list, tuple)): return [clean(inner) for inner in value]
     if isinstance(value, float): return finite(value)
     return value if value is None or isinstance(value, (str, int)) else clean(json_default(value))
@@ -151,4 +161,5 @@ def encode(value):
     except (TypeError, ValueError): text = strict(clean(value))
     return text.encode("utf8", "backslashreplace")
 
-nobody = Msg(dict.fromkeys("msg_id msg_type username session date version".split(), ""))  # the parent of a welcome, for clients that look into it
+# the parent of a welcome, for clients that look into it
+nobody = Msg(dict.fromkeys("msg_id msg_type username session date version".split(), ""))

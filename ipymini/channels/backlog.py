@@ -4,7 +4,7 @@ The queue holds one type, `Batch`; its last one is open: text is written into it
 from collections import deque
 from threading import Event, RLock
 
-queue_limit = 2**25  # bytes queued here before a writer waits; zmq's own queues, of a few messages a reader, are the other half of the 64 MB
+queue_limit = 2**25  # bytes queued here before a writer waits; zmq's own queue is the other half of the 64 MB
 overhead = 64        # bytes that a `Text` costs beside its characters
 
 class Batch:
@@ -30,7 +30,8 @@ class Backlog:
     def __init__(self):
         self.batches = deque([Batch()])
         self.size = 0         # bytes queued
-        self.lock = RLock()   # protects the size, and the last batch from being dropped while text is added; a finaliser or signal handler may print, too
+        self.lock = RLock()   # protects the size, and the last batch from being dropped while text is added;
+                              # reentrant: a finaliser or signal handler may print, too
         self.room = Event()   # writers wait for it
 
     @property

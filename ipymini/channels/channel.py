@@ -14,7 +14,8 @@ shared_size = 2**18  # bytes of a message from which on zmq gets our memory, not
 handshake = 5        # seconds that a connection may take to become one: each costs a descriptor
 small = 2**10        # bytes of a subscription or a heartbeat, at most: zmq needs 53 bytes of memory for each byte of a topic
 most_received = 1000 # messages in a row: then replies get their turn, even in a flood
-# pyzmq makes a C int of the time at each poll, to see how long an interrupted one has waited: what freezes time must not find its clock, either
+# pyzmq makes a C int of the time at each poll, to see how long an interrupted one has waited:
+# what freezes time must not find its clock, either
 sys.modules[zmq.zmq_poll.__module__].monotonic = lambda: 0
 # pyzmq's Python layer over these costs more than they do; as ints its constants are not enums that it has to make
 Context = zmq.Context
@@ -110,7 +111,8 @@ class Channel(Thread):
         except Duplicate: return
         except BadMessage as e: return self.log(f"{self.name}: dropped {e}")
         try: self.on_msg(msg)
-        except Exception as e: self.log(f"{self.name}: {msg.type} was not handled: {e!r}")  # a lack of descriptors, memory, threads: the next one may be
+        except Exception as e:  # a lack of descriptors, memory, threads: the next one may be handled
+            self.log(f"{self.name}: {msg.type} was not handled: {e!r}")
 
     def pump(self):
         "Do what is queued."

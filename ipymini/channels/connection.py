@@ -18,7 +18,9 @@ class Connection:
         self.files = []                    # to be removed at the end
 
     def announce(self, context, wire):
-        "Tell the ports that were bound: whoever asks for them at an address (JEP 66), else in the file, if it does not say them. Raises: BadConnection."
+        """Tell the ports that were bound: whoever asks for them at an address (JEP 66), else in the file, if it does not say them.
+
+        Raises: BadConnection."""
         if "registration_port" in self.settings: register(context, wire, self.settings)
         elif self.is_ours or self.settings != self.asked: write_connection(self.path, self.settings)
         self.files = [*self.socket_files(), *([self.path] if self.is_ours else [])]
@@ -82,11 +84,18 @@ def bind_tcp(sock, settings, port):
 
 def bind_ipc(sock, settings, port):
     "Bind to a unix socket, whose path ends in the number of the port."
-    number = settings[port] or next(i for i in range(1, 65536) if not os.path.exists(f"{settings['ip']}-{i}"))
+    number = settings[port] or free_number(settings["ip"])
     path = f"{settings['ip']}-{number}"
-    if os.path.exists(path) and listens(path): raise BadConnection(f"cannot bind {port} to ipc://{path}: Address already in use")
-    bind_url(sock, port, f"ipc://{path}")
+    url = f"ipc://{path}"
+    if os.path.exists(path) and listens(path): raise BadConnection(f"cannot bind {port} to {url}: Address already in use")
+    bind_url(sock, port, url)
     settings[port] = number
+
+def free_number(prefix):
+    "The first number whose path is not there."
+    for number in range(1, 65536):
+        if not os.path.exists(f"{prefix}-{number}"): return number
+    raise BadConnection(f"cannot bind to ipc://{prefix}: there is no free number behind it")
 
 def bind_url(sock, port, url):
     try: sock.bind(url)
@@ -112,12 +121,13 @@ def reason(error): return getattr(error, "strerror", error)
 def register(context, wire, settings):
     "Tell whoever started us, at the address in `settings`, the ports that we bound. Raises: BadConnection. Source: JEP 66."
     url = f"tcp://{settings.get('registration_ip')}:{settings['registration_port']}"
-    content = encode(dict({port: settings[port] for port in ports}, kernel_id=settings.get("kernel_id")))
+    bound = {port: settings[port] for port in ports}
+    content = encode(dict(bound, kernel_id=settings.get("kernel_id")))
     with context.socket(zmq.DEALER) as sock:
         sock.linger = 0
         try: sock.connect(url)
         except (zmq.ZMQError, UnicodeError) as e: raise BadConnection(f"cannot register at {url}: {reason(e)}") from None
         sock.send_multipart([delim, wire.sign([content]), content])
         if not sock.poll(5000): raise BadConnection(f"cannot register at {url}: no acknowledgement within 5 s")
-        frames = sock.recv_multipart()
-        if frames[-2:-1] != [wire.sign(frames[-1:])]: raise BadConnection(f"cannot register at {url}: the acknowledgement has a bad signature")
+        *_,signature,answer = [b"", *sock.recv_multipart()]
+        if signature != wire.sign([answer]): raise BadConnection(f"cannot register at {url}: the acknowledgement has a bad signature")

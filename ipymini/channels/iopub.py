@@ -1,20 +1,22 @@
-"""What everybody sees: text is gathered, a writer is slowed down to the pace of the slowest reader, nothing is dropped but for one that has not read for long.
+"""What everybody sees: text is gathered, a writer is slowed down to the pace of the slowest reader, nothing is dropped
+but for a reader that has not read for long.
 
-Read `IOPub.send` and `text` (in, on any thread), then `due` and `pump` (out, on its own), then `transmit`. What is queued is in `backlog`, what a stream message
-holds and when it goes out in `texts`."""
+Read `IOPub.send` and `text` (in, on any thread), then `due` and `pump` (out, on its own), then `transmit`. What is queued
+is in `backlog`, what a stream message holds and when it goes out in `texts`."""
 import zmq
+from functools import partial
 from threading import Lock, get_ident
 
 from .backlog import Backlog, overhead, size
 from .channel import Channel, small
-from .texts import Credit, Flushes, Gathering, Pace, Text, by_message, piece, pieces, take_message
+from .texts import Credit, Flushes, Gathering, Pace, Paces, Text, by_message, piece, pieces, take_message
 from ..system.clock import clock
 from ..wire import delim, nobody
 
-reader_queue = 32      # messages that zmq queues for one reader
-glance = .05           # seconds that a reader who does not read may hold up replies;
-most_glances = 200     # that a reader may hold up output: so many once, and after that four times the longest pause after which a reader has read on,
-least_glances = 5      # but so many at least
+reader_queue = 32    # messages that zmq queues for one reader
+glance = .05         # seconds that a reader who does not read may hold up replies;
+most_glances = 200   # that a reader may hold up output: so many once,
+least_glances = 5    # after that four times the longest pause after which a reader has read on, but so many at least
 
 class IOPub(Channel):
     "What everybody sees; text is gathered, nothing is dropped but for a reader who does not read."
@@ -24,9 +26,10 @@ class IOPub(Channel):
         super().__init__(*args)
         self.journal = None     # keeps what is published
         self.backlog = Backlog()
+        self.wait_for_room = partial(self.backlog.wait_for_room, self.is_alive)  # for who has put out something
         self.awake = False      # True while `due` sees to it that text goes out
         self.gathering = Gathering()
-        self.paces = {}         # by stream name
+        self.paces = Paces()
         self.last = Pace()      # of the stream that sent last
         self.flushes = Flushes()
         self.credit = Credit()
@@ -55,10 +58,7 @@ class IOPub(Channel):
         "Queue `text` for the stream `name` on behalf of `parent`."
         for part in pieces(text) if len(text) > piece else (text,):
             self.backlog.add_text(Text(name, parent, part, get_ident()))
-            if not self.awake: self.rouse()  # only `due` sets it: an interrupt between that and the wake-up would leave the thread asleep
-
-    def rouse(self):
-        "Have the thread, which nothing else rouses, look after the text that has come."
+        if self.awake: return  # which only `due` sets: an interrupt between that and the wake-up would leave the thread asleep
         self.gathering.begin(clock.monotonic())
         self.waker.wake()
 
@@ -72,10 +72,6 @@ class IOPub(Channel):
         sent.acquire()
         self.fence(sent.release)
         sent.acquire(timeout=1)
-
-    def wait_for_room(self):
-        "Hold up the calling thread while as much is queued as a slow reader may cost."
-        self.backlog.wait_for_room(self.is_alive)
 
     # -- readers come
 
@@ -107,11 +103,7 @@ class IOPub(Channel):
 
     def left(self, texts):
         "Seconds that `texts`, behind which nothing is queued, have to wait."
-        return self.gathering.left(texts[-1], self.pace(texts[0].name), clock.monotonic())
-
-    def pace(self, name):
-        if name not in self.paces: self.paces[name] = Pace()
-        return self.paces[name]
+        return self.gathering.left(texts[-1], self.paces[texts[0].name], clock.monotonic())
 
     def pump(self):
         "Send all up to the last message; text behind it waits until it is worth a message."
@@ -140,8 +132,10 @@ class IOPub(Channel):
                 if is_held: break
 
     def send_text(self, texts, count, hold):
-        "Send what one message may hold, see `take_message`, as a message for each stream; how many texts it was, and whether lines are held back."
-        taken,is_held = take_message(texts, count, self.pace(texts[0].name).longest, hold)
+        """Send what one message may hold, see `take_message`, as a message for each stream.
+
+        How many texts it was, and whether lines are held back."""
+        taken,is_held = take_message(texts, count, self.paces[texts[0].name].longest, hold)
         now = clock.monotonic()
         self.credit.fill(now)
         self.gathering.begin(now)
@@ -152,7 +146,7 @@ class IOPub(Channel):
         "Send `texts`, of one stream and one request, as one message."
         name = texts[0].name
         text = "".join([part.text for part in texts])
-        self.last = self.pace(name)
+        self.last = self.paces[name]
         self.last.count(len(text), now)
         topic = b"stream."+name.encode("utf8", "replace")
         self.transmit(self.wire.pack("stream", dict(name=name, text=text), texts[0].parent, ids=[topic]))
@@ -171,7 +165,9 @@ class IOPub(Channel):
         return True
 
     def wait_for_readers(self, frames):
-        "Send `frames` when all readers have room for them, or without him who has none for as long as `patience` says; replies go out meanwhile."
+        """Send `frames` when all readers have room for them, or without him who has none for as long as `patience` says.
+
+        Replies go out meanwhile."""
         for count in range(1, self.patience.glances):
             self.backlog.call_all()
             if self.transmitted(frames): return self.patience.read_on(count)

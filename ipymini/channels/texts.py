@@ -1,7 +1,7 @@
-"""Text before it is a message: cut into lines and pieces, held for what may follow it, sent at a pace that readers can follow.
+"""Text before it is a message: cut into lines and pieces, held for what may follow it, sent at a pace that readers follow.
 
-Functions and small classes without threads and sockets; `iopub` uses them on its thread. Read `take_message` and `by_message` for what a message holds, then
-`Gathering` and `Pace` for when it goes out."""
+Functions and small classes without threads and sockets; `iopub` uses them on its thread. Read `take_message` and
+`by_message` for what a message holds, then `Gathering` and `Pace` for when it goes out."""
 import sys
 from itertools import accumulate
 
@@ -14,9 +14,10 @@ line_delay = .008      # which an unfinished line may wait for,
 print_delay = .1       # and one whose writer is known to be within `print`
 gather_delay = .022    # seconds between two messages of one stream, and
 flushes = 5            # messages that `flush` may send in between, until a second has passed in silence: 50 in any second
-orderly = 1000         # changes from one stream to the other that keep their order at once, and half of them a second: readers take 1,000 messages a second
-flood = 2**20          # characters at once, and each second after that, beyond which a stream sends larger messages, up to as many characters,
-flood_delay = .2       # in longer intervals: a frontend draws the whole text anew at each
+orderly = 1000         # changes from one stream to the other that keep their order at once,
+                       # and half of them a second: readers take 1,000 messages a second
+flood = 2**20          # characters at once, and each second after that, beyond which a stream sends larger messages,
+flood_delay = .2       # up to as many characters, in longer intervals: a frontend draws the whole text anew at each
 most_looks = 100       # at the clock before text goes out whatever it says
 
 class Text:
@@ -47,7 +48,8 @@ def pieces(text):
 def take_message(texts, count, longest, hold):
     """Take from the front of `texts` what one message may hold, in whole lines if it can be.
 
-    That is `count` of them and `longest` characters at most; with `hold` without the lines that are being printed right now: True comes with it if there are some."""
+    That is `count` of them and `longest` characters at most; with `hold` without the lines that are being printed right
+    now: True comes with it if there are some."""
     taken = []
     room = longest
     while texts and len(taken) < count:
@@ -65,7 +67,9 @@ def take_message(texts, count, longest, hold):
     return taken[:end],not is_cut
 
 def in_lines(texts):
-    "`texts` with each thread's lines in one piece, in the order in which they begin; and by thread, where a line begins that has no end yet."
+    """`texts` with each thread's lines in one piece, in the order in which they begin.
+
+    With it comes by thread where a line begins that has no end yet."""
     if len({text.thread for text in texts}) == 1: return texts,unfinished(texts)
     lines,begun = [],{}
     for text in texts:
@@ -77,7 +81,8 @@ def in_lines(texts):
         if text.text[-1:] == "\n": del begun[text.thread]
     starts = accumulate(map(len, lines), initial=0)
     where = {id(line): start for line,start in zip(lines, starts)}
-    return [text for line in lines for text in line],{thread: where[id(line)] for thread,line in begun.items()}
+    in_order = [text for line in lines for text in line]
+    return in_order,{thread: where[id(line)] for thread,line in begun.items()}
 
 def unfinished(texts):
     "The thread that wrote all of `texts`, with the place where a line begins that has no end yet; empty if there is none."
@@ -147,6 +152,12 @@ class Pace:
         is_flooding = self.characters > flood
         self.delay = flood_delay if is_flooding else gather_delay
         self.longest = flood if is_flooding else piece
+
+class Paces(dict):
+    "The `Pace` of each stream, by name."
+    def __missing__(self, name):
+        self[name] = pace = Pace()
+        return pace
 
 class Credit:
     "How many changes from one stream to the other may keep their order, each of which is a message more."
