@@ -43,6 +43,7 @@ def test_flush_sends_what_would_wait(kc):
     r = kc.run("import ctypes, time; time.sleep(.1); print('x', flush=True); ctypes.PyDLL(None).usleep(2_000_000)")
     assert r.msgs[-1]["header"]["date"].timestamp()-dates(r, "stdout")[0] > 1
 
+@pytest.mark.slow
 def test_flush_sends_what_would_wait_behind_other_text(kc):
     r = kc.run("import ctypes, time; time.sleep(1.1); print('x', flush=True); print('y', flush=True); ctypes.PyDLL(None).usleep(2_000_000)")
     assert r.msgs[-1]["header"]["date"].timestamp()-dates(r, "stdout")[1] > 1

@@ -116,6 +116,7 @@ def test_a_reader_who_does_not_read_for_10_s_holds_up_nobody(own):
     assert b"has not read for 10 s" in kc.proc.stderr.read()
     stuck.close()
 
+@pytest.mark.slow
 def test_a_reader_who_goes_away_holds_up_nobody(deaf):
     kc,reader = deaf
     kc.iopub_channel.socket.subscribe(b"")

@@ -51,6 +51,7 @@ def test_list_says_what_runs(person):
     person.session("--name", "one")
     assert person.session("--list").splitlines()[1].split() == ["one", "own", "Python", "runs"]
 
+@pytest.mark.slow
 def test_a_kernel_that_was_killed_is_listed_as_gone_and_stop_removes_it(person):
     person.session()
     pid = int(person.value("import os; os.getpid()"))
@@ -68,6 +69,7 @@ def test_stop_ends_it_and_leaves_no_file(person):
     assert not Path(f"/proc/{pid}").exists() or "zombie" in Path(f"/proc/{pid}/status").read_text()
     assert list(person.files.iterdir()) == [] and not Path(place).exists()
 
+@pytest.mark.slow
 def test_a_cell_that_does_not_listen_is_no_obstacle_to_stop(person):
     person.session()
     kc = connect(person.files/"session.json")
@@ -80,6 +82,7 @@ def test_only_this_user_can_read_its_key(person):
     person.session()
     assert (person.files/"session.json").stat().st_mode & 0o777 == 0o600
 
+@pytest.mark.slow
 def test_leaving_the_terminal_by_exit_leaves_it_running(person):
     term = person.terminal("--name", "term")
     term.expect(r"In \[")
