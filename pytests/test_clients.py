@@ -2,7 +2,7 @@
 
 They find the kernel by its name, the one that tools/test installed or the checkout's."""
 
-import os, re, subprocess, sys
+import os, re, signal, subprocess, sys
 from helpers import root, until
 from pathlib import Path
 import nbclient, nbformat, pexpect, pytest
@@ -39,7 +39,10 @@ def kernels(env):
 def none_left(env):
     "No kernel of ours is left when a client has ended"
     yield
-    until(lambda: not kernels(env), "the kernel to end", 5)
+    try: until(lambda: not kernels(env), "the kernel to end", 5)
+    except TimeoutError:
+        for pid in kernels(env): os.kill(int(pid), signal.SIGKILL)  # else each test behind this one would wait for it
+        raise
 
 def notebook(path, *cells, **metadata):
     "Write a notebook of `cells`, text or (text, tags)"
@@ -148,9 +151,11 @@ def console(env, tmp_path):
         c.sendline(line)
         for p in patterns: c.expect(p)
     c.say = say
-    c.expect(r"In \[1\]: ")
-    yield c
-    if c.isalive(): c.terminate(force=True)
+    try:
+        c.expect(r"In \[1\]: ")
+        yield c
+    finally:
+        if c.isalive(): c.terminate(force=True)
 
 def test_console_runs_code(console):
     assert "ipymini" in console.before
