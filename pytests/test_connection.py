@@ -1,7 +1,9 @@
 "The connection file, ports, addresses, ipc: of a kernel, and of the functions that read and write the file"
 import json, os, pytest, socket, stat, subprocess, sys, zmq
 from helpers import connect, dealer, until
-from ipymini.channels.connection import BadConnection, read_connection, write_connection
+from ipymini.channels.channel import Channel
+from ipymini.channels.connection import BadConnection, bind, read_connection, write_connection
+from ipymini.wire import Wire
 from jupyter_client.connect import write_connection_file
 from pathlib import Path
 from processes import one_line, ports, written
@@ -197,3 +199,25 @@ def test_what_is_written_is_read_again_and_private(tmp_path):
 
 def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path):
     with pytest.raises(BadConnection, match="cannot write connection file"): write_connection(str(tmp_path/"no/k.json"), full)
+
+# -- addresses and keys that are odd
+
+def bound(**kw):
+    ctx = zmq.Context()
+    ch = Channel("x", Wire(), ctx, None)
+    try: bind(ch.sock, dict(dict(transport="tcp", ip="127.0.0.1", x_port=0), **kw), "x_port")
+    finally:
+        ch.sock.close(0)
+        ctx.destroy(0)
+        ch.waker.close()
+
+@pytest.mark.parametrize("ip", ["256.1.1.1", "a b", "\0", "é", "\ud800", "x"*5000, "127.0.0.1:5", "*:*", "::", "[::1", "eth99", ";", "0", "-1", "1.2.3.4"], ids=ascii)
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_an_odd_address_is_bound_or_refused(transport, ip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try: bound(transport=transport, ip=ip)
+    except BadConnection as e: assert "\n" not in str(e)
+
+@pytest.mark.parametrize("keys", [("x", "x"), ("", "x"*40), (None, "x"*40), (5, 5), ("é"*40, "é"*40), ("\0"*40, "\0"*40), ("x"*41, "x"*41)], ids=ascii)
+def test_odd_curve_keys_are_refused(keys):
+    with pytest.raises(BadConnection): bound(curve_publickey=keys[0], curve_secretkey=keys[1])
