@@ -73,7 +73,8 @@ def executed(path, kernel, specs, cwd):
     nb = nbformat.read(path, 4)
     km = KernelManager(kernel_name=kernel, kernel_spec_manager=specs)
     nb.metadata.kernelspec = dict(name=kernel, display_name=kernel, language="python")
-    nbclient.NotebookClient(nb, km=km, timeout=60, allow_errors=True, resources=dict(metadata=dict(path=str(cwd)))).execute()
+    try: nbclient.NotebookClient(nb, km=km, timeout=60, allow_errors=True, resources=dict(metadata=dict(path=str(cwd)))).execute()
+    finally: km.shutdown_kernel(now=True)  # nbclient leaves a manager that it was given as it is
     return [c for c in nb.cells if c.cell_type == "code"]
 
 blur = [(r"\x1b\[[0-9;]*m", ""), (r"0x[0-9a-f]{6,}", "0x"), (r"(ipymini|ipykernel)_\d+/\d+\.py", "CELL"), (r"/tmp/[^\s'\":,)]*", "TMP"), (r"[0-9a-f]{32}", "ID"),
