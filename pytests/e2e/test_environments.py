@@ -7,6 +7,8 @@ import pytest
 
 from ipymini.environments.make import NoEnvironment, find_uv, header
 
+pytestmark = pytest.mark.e2e
+
 is_spare = "'ipymini.spare' in __import__('sys').modules"
 
 @pytest.fixture

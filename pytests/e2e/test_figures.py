@@ -5,6 +5,8 @@ import os
 from importlib.util import find_spec
 import pytest
 
+pytestmark = pytest.mark.e2e
+
 rounds = int(os.environ.get("IPYMINI_FIGURE_ROUNDS", 3))
 figure = "fig,axes = plt.subplots(5, 5)\nfor ax in axes.flat: ax.plot([{0}, 1, 2])\nfig.canvas.header_visible = False\nfig.canvas"
 cells = ["import ipywidgets\nipywidgets.IntSlider()", "%matplotlib widget\nimport matplotlib.pyplot as plt\nplt.ioff()", *[figure.format(n) for n in range(6)]]
