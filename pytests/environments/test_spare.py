@@ -20,7 +20,7 @@ def served(tmp_path, places):
     for server in servers: server.stop()
 
 @pytest.fixture(scope="module")
-def own(places): return install("--name", "own")
+def own(places): return install("--name", "spared")
 
 def test_a_restart_takes_the_spare(served, own):
     server = served()
