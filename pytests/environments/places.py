@@ -46,7 +46,7 @@ def spec_of(name): return json.loads((folder_of(name)/"kernel.json").read_text()
 def foreign(name, argv=("/bin/other", "{connection_file}")):
     "A kernelspec that is not ours, in this user's folder; its folder."
     folder = kernels_folder()/name
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder/"kernel.json").write_text(json.dumps(dict(argv=argv, display_name="Other", language="python")))
     return folder
 
