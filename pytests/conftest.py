@@ -71,3 +71,12 @@ def popen(tmp_path):
     for p in procs:
         p.kill()
         p.communicate(timeout=10)
+
+@pytest.fixture
+def shared():
+    "A folder that everybody on the machine may write into"
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+    with TemporaryDirectory(dir="/tmp", prefix="shared-") as folder:
+        os.chmod(folder, 0o777)
+        yield Path(folder)

@@ -3,12 +3,13 @@
 It is a file beside the connection file, hidden, for the owner's eyes only, made anew exclusively; a second one takes its place when it has half of the bytes
 that the journal may have, and then the older one goes. Where no file can be made a smaller part is kept in memory. A kernel that ends by itself removes its
 journal; that of a kernel that died is kept open by the next one, for `%replay --last-kernel`. Read `Journal.record`, then `Journal.records`."""
-import os, stat, struct, threading
+import os, struct, threading
 from collections import deque
 from json import loads
 
+from ..system.files import make_anew, take_over
+
 sizes = struct.Struct("<4I")  # bytes of header, parent_header, metadata and content, which follow
-no_link = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 in_memory = 2**22             # bytes kept where there is no file
 sessions = 1000               # of which it is known when they made a request
 kept = b"execute_input", b"execute_result", b"error"  # last words of topics; beside these streams and displays, whose topics begin so
@@ -66,8 +67,7 @@ class Journal:
                 fd,size = self.files.popleft()
                 self.dropped += size
                 os.close(fd)
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | no_link, 0o600)
-            self.files.append([fd, 0])
+            self.files.append([make_anew(self.path), 0])
 
     def remember(self, data):
         with self.lock:
@@ -105,19 +105,9 @@ class Journal:
     def older(self): return f"{self.path}.older"
 
     def take_over(self):
-        "Open and unlink what a kernel that died has left here: regular files of this user's, with no other name; (file descriptor, bytes) of each."
-        found = []
-        for path in (self.older, self.path):
-            try: fd = os.open(path, os.O_RDONLY | no_link | getattr(os, "O_NONBLOCK", 0))
-            except OSError: fd = None  # not there, or a link
-            try: os.unlink(path)
-            except OSError: pass  # not there; what cannot be removed keeps us from making a file, which is told then
-            if fd is None: continue
-            info = os.fstat(fd)
-            mine = stat.S_ISREG(info.st_mode) and info.st_nlink == 0 and (not hasattr(os, "getuid") or info.st_uid == os.getuid())
-            if mine: found.append((fd, info.st_size))
-            else: os.close(fd)
-        return found
+        "Open and unlink what a kernel that died has left here: (file descriptor, bytes) of each file."
+        found = [take_over(path) for path in (self.older, self.path)]
+        return [(fd, os.fstat(fd).st_size) for fd in found if fd is not None]
 
     def remove(self):
         "Leave nothing behind."

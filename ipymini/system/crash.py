@@ -1,14 +1,16 @@
 """The crash report: what the next kernel on a connection file says of one that died.
 
 Its file has a place for the cell that runs, `cell_size` bytes up to a zero, and behind it what faulthandler wrote of a crash."""
-import faulthandler, mmap, os
+import faulthandler, os
 
+from .files import Unshared, make_anew, take_over
 from .log import log
 from .processes import remove
 from .stacks import package
 
 cell_size = 4096
 cell_limit = 4000  # bytes of a cell that are kept
+most_read = 2**20  # bytes of a report
 suffix = ".death"
 not_the_users = package,"/IPython/core/","/asyncio/","<frozen runpy>"  # lines of a stack that have these are left out
 
@@ -19,25 +21,28 @@ class CrashReport:
         # hidden: jupyter_client finds connection files by part of a name
         self.path = os.path.join(folder, f".{name}{suffix}")
         self.before = ""  # what is to be told of the kernel before this one; "" if it ended well
-        self.file = None  # open as long as we run: faulthandler has its file descriptor
-        self.cell = bytearray(cell_size)  # the place for the cell that runs; memory of the file, if that opens
+        self.file = None  # an `Unshared` for as long as we run: faulthandler has its descriptor
         try: self.open()
         except OSError as e: log(f"no record of crashes, {self.path}: {e.strerror}")
 
     def open(self):
         "Read what the kernel before this one left, and begin anew. Raises: OSError."
-        fd = os.open(self.path, os.O_RDWR|os.O_CREAT|os.O_APPEND, 0o600)
-        self.file = open(fd, "r+b", 0)
-        self.before = in_words(self.file.read())
-        self.file.truncate(0)
-        self.file.write(bytes(cell_size))
-        self.cell = mmap.mmap(self.file.fileno(), cell_size)  # writing to it is no system call, and survives us
-        faulthandler.enable(self.file, all_threads=False)
+        before = take_over(self.path)
+        if before is not None:
+            with open(before, "rb", 0) as file: self.before = in_words(file.read(most_read))
+        fd = make_anew(self.path)
+        os.write(fd, bytes(cell_size))  # what faulthandler writes comes behind it
+        faulthandler.enable(fd, all_threads=False)
+        self.file = Unshared(fd)
 
     def note_cell(self, code):
         "Note the cell that runs now, or \"\" for none."
-        data = code.encode("utf8", "backslashreplace")[:cell_limit]
-        self.cell[:len(data)+1] = data+b"\0"
+        if not self.file: return
+        data = code[:cell_limit].encode("utf8", "backslashreplace")[:cell_limit]
+        try: self.file.write(data+b"\0", 0)  # not by memory of the file: a full disk would end us with SIGBUS
+        except OSError as e:
+            self.file = None
+            log(f"no record of crashes from now on, {self.path}: {e.strerror}")
 
     def remove(self):
         "Leave no report, neither ours nor one beside a connection file that is gone."

@@ -1,0 +1,45 @@
+"""Files of ours in a folder that others may write into: what one of them has prepared there is neither followed, nor read, nor written.
+
+Read `make_anew` and `take_over`; `Unshared` is a file whose descriptor may be closed, and given to another file, by a cell."""
+import errno, os, stat
+
+# the flags that a platform lacks are 0
+no_links = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+no_waiting = getattr(os, "O_NONBLOCK", 0)  # for a writer, where somebody has put a pipe
+
+def make_anew(path):
+    "The descriptor of the new, empty file `path`, for the owner's eyes only. Raises: OSError, also where anything has this name."
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | no_links, 0o600)
+
+def take_over(path):
+    """Unlink `path`; the descriptor of the file that was there, for reading.
+
+    None if there was none, or what is no regular file of this user's with this one name: a stranger could have made or seen that."""
+    try: fd = os.open(path, os.O_RDONLY | no_links | no_waiting)
+    except OSError: fd = None  # not there, or a link
+    try: os.unlink(path)
+    except OSError: pass  # not there; what cannot be removed keeps us from making a file, which is told then
+    if fd is None or is_ours_alone(os.fstat(fd)): return fd
+    os.close(fd)
+    return None
+
+def is_ours_alone(info):
+    "True if `info`, of a file that has been unlinked, is that of a regular file of this user's which has no other name."
+    is_mine = not hasattr(os, "getuid") or info.st_uid == os.getuid()
+    return is_mine and stat.S_ISREG(info.st_mode) and info.st_nlink == 0
+
+class Unshared:
+    "The file with the descriptor `fd`, as long as a cell does not close that: then its number may be another file's."
+    def __init__(self, fd):
+        self.fd = fd
+        self.identity = identity(fd)
+
+    def write(self, data, offset):
+        "Write `data` at `offset`. Raises: OSError."
+        if identity(self.fd) != self.identity: raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        os.pwrite(self.fd, data, offset)
+
+def identity(fd):
+    "What no two files have in common."
+    info = os.fstat(fd)
+    return info.st_dev, info.st_ino
