@@ -28,7 +28,8 @@ ipymini runs Python for Jupyter's notebooks and consoles. `pip install` has made
   --no-fd-capture          leave the output of subprocesses and C code where the kernel was started
   --debug                  tell more on stderr
   --Class.trait=VALUE      any IPython setting, as in --HistoryManager.hist_file=:memory:
-  -h, --help, --version    this text, or the version
+  -h, --help               this text
+  -V, --version            the version
 
 Options that no one here knows are ignored."""
 
@@ -67,7 +68,7 @@ def main(argv):
     if argv and not argv[0].startswith("-"): return run_command(*argv)
     file,options = parse(argv)
     if options.keys() & {"h", "help"}: return print(usage)
-    if "version" in options: return print("ipymini", sys.modules["ipymini"].__version__)
+    if options.keys() & {"V", "version"}: return print("ipymini", sys.modules["ipymini"].__version__)
     if file in (True, ""): sys.exit("ipymini: -f needs the name of a connection file")
     on_terminal = os.isatty(0)  # a person starts it; Jupyter never gives a kernel its terminal to read from
     if on_terminal: refuse_unknown(options)

@@ -5,6 +5,7 @@ A room is a module by its dotted name within the package, `kernel` or `environme
 Imports inside functions count as well. Standard library only."""
 
 import ast, sys
+from about import answer
 from pathlib import Path
 
 package = Path(__file__).resolve().parent.parent/"ipymini"
@@ -73,4 +74,6 @@ def cycles(arrows):
     for room in arrows: follow([room])
     return [sorted(cycle) for cycle in found]
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    answer(__doc__)
+    main()

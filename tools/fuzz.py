@@ -6,6 +6,7 @@ is kept there, too, and shown. The minutes are shared among the targets. A targe
 documented to raise."""
 
 import argparse, json, subprocess, sys, tempfile
+from about import add_version
 from importlib import import_module
 from venvs import env, install, ready, venvs
 
@@ -108,7 +109,8 @@ def main():
 
 def arguments():
     "The options of the command line."
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="tools/fuzz.py", description=__doc__.splitlines()[0])
+    add_version(parser)
     parser.add_argument("targets", nargs="*", choices=[[], *targets], help="default: all")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--python", metavar="PATH", help="an interpreter that atheris has a wheel for")

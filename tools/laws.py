@@ -7,6 +7,7 @@
 
 import argparse, json, subprocess, sys
 import measures
+from about import add_version
 from collections import Counter
 from importlib.util import find_spec
 from itertools import pairwise
@@ -44,6 +45,7 @@ def main():
 def arguments():
     "The options of the command line."
     parser = argparse.ArgumentParser(prog="tools/laws.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_version(parser)
     parser.add_argument("--report", action="store_true", help="print and exit 0, whatever the measures are")
     parser.add_argument("--list", metavar="WORD", help="show the places behind the measures whose name has WORD in it")
     parser.add_argument("--package", metavar="FOLDER", type=Path, default=root/"ipymini", help="the package to measure (default: ours)")

@@ -5,6 +5,7 @@ A profile function, set by a cell on the main thread of the live kernel, notes e
 A coroutine that goes on after an await is entered again. Needs the environment of the tests; `laws.py` starts this and counts."""
 
 import json, os, sys
+from about import answer
 from collections import Counter
 from pathlib import Path
 from time import monotonic
@@ -60,5 +61,6 @@ def most_common(cells):
     return next(o for o in cells if len(o) == usual)
 
 if __name__ == "__main__":
+    answer(__doc__)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     print(json.dumps(profile(Path(sys.argv[1]))))

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""A long life, compressed: `tools/soak.py [--hours 24] [--restarts 50]` prints memory, descriptors, threads and latency, and exits 1 if they grow.
+"""A long life, compressed: `tools/soak.py [--hours 24] [--restarts 50] [--seed 1]` prints memory, descriptors, threads and latency, and exits 1 if they grow.
 
 A simulated hour is 100 cells of mixed work, with completions, comms, subshells, interrupts, errors, clients that come and go.
 Before that the kernel is restarted, and no file, process, thread or port may be left. What IPython keeps for the user, as `In` and `Out`,
 is emptied each hour. Needs the environment of tools/test, or psutil, jupyter_client and ipymini."""
 
 import argparse, glob, os, random, subprocess, sys, tempfile, time
+from about import answer
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent/"pytests"))
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+if __name__ == "__main__": answer(__doc__)
 import psutil
 from helpers import connect, dealer, start
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Interrupts by the thousand, in each state of the table in `ipymini.interrupts`; prints how many were lost
+"""Interrupts by the thousand, in each state of the table in `ipymini.interrupts`; prints how many were lost.
 
 `tools/storm.py [number] [state ...]`. An interrupt is lost when its cell, which runs for ever, has not ended 3 s later. Run it by the Python whose kernel is meant."""
-import random, sys, time, zmq
+import random, sys, time
+from about import answer
 from pathlib import Path
 
+if __name__ == "__main__": answer(__doc__)
+import zmq
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent/"pytests"))
 from helpers import start
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Make docs/libraries.md: run tools/test libs, then tell, library by library, what users see on ipymini and on ipykernel.
+"""`tools/zoo.py` makes docs/libraries.md: it runs tools/test libs, then tells, library by library, what users see on ipymini and on ipykernel.
 
 The table is made of the names of the tests and of their results, so it says what was tested, and nothing else."""
 
 import json, re, subprocess, sys, tomllib
+from about import answer
 from collections import defaultdict
 from datetime import date
 from typing import NamedTuple
@@ -115,4 +116,6 @@ def score(facts):
     reasons = dict.fromkeys(f"fails: {fact.text}" if fact.why == "fails" else fact.why for fact in failed)
     return f"{len(facts) - len(failed)} of {len(facts)}: {'; '.join(reasons)}"
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    answer(__doc__)
+    main()

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # where venvs.py is
+from about import add_version
 from kernels import find_peer, floor_peer, install_kernel, is_stale, known, old, ours, setup, venv_of
 from venvs import root
 
@@ -61,6 +62,7 @@ def arguments():
     "The options of the command line."
     parser = argparse.ArgumentParser(prog=command, usage=usage, description=__doc__, epilog=more,
         formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_version(parser)
     add = parser.add_argument
     add("what", nargs="?", choices=("run", "setup", "show"), default="run", help=argparse.SUPPRESS)
     add("names", nargs="*", help=argparse.SUPPRESS)
