@@ -1,8 +1,9 @@
 """Kernels of other environments in JupyterLab: what a person sees of a project, of a notebook's header, of what cannot be made, of a restart
 
 IPYMINI_PICTURES: where pictures of the pages are kept; these tests take some."""
-import subprocess, sys
+import json, subprocess, sys, tempfile
 from pages import Book, write_book
+from pathlib import Path
 import pytest
 
 from ipymini.environments.make import NoEnvironment, find_uv, header
@@ -20,23 +21,24 @@ def opened(browser, server, env):
     def make(options, *cells, folder=server.folder):
         out = subprocess.run([sys.executable, "-m", "ipymini", "install", *options, "--yes"], env=env, capture_output=True, text=True)
         assert out.returncode == 0, out.stderr
-        name = next(line.split()[2] for line in out.stdout.splitlines() if line.startswith("Installed"))
+        _,_,name,_,spec = next(line.split() for line in out.stdout.splitlines() if line.startswith("Installed"))
+        title = json.loads((Path(spec)/"kernel.json").read_text())["display_name"]
         path = folder/f"{name}.ipynb"
         write_book(path, name, *cells, "")
-        books.append(Book(browser, server, f"doc/tree/{path.relative_to(server.folder)}"))
-        books[-1].state("idle", 60)
+        books.append(Book(browser, server, f"doc/tree/{path.relative_to(server.folder)}", title))
         return books[-1]
     yield make
     for book in books: book.close()
     server.end_kernels()
 
-def project(folder, *deps):
-    folder.mkdir()
+def project(parent, name, *deps):
+    "A new project below `parent`, which needs `deps`; its folder's name begins with `name`."
+    folder = Path(tempfile.mkdtemp(prefix=name, dir=parent))
     (folder/"pyproject.toml").write_text(f'[project]\nname = "forecast"\nversion = "0"\nrequires-python = ">=3.11"\ndependencies = {list(deps)}\n')
     return folder
 
 def test_what_uv_cannot_make_is_read_in_the_notebook_and_mended_there(opened, server):
-    folder = project(server.folder/"unsolvable", "idna>=99")
+    folder = project(server.folder, "unsolvable", "idna>=99")
     book = opened(["--project", str(folder)], folder=folder)
     cell = book.start("import idna\nidna.encode('x')")
     for text in ("NoEnvironment", "idna>=99", "restart the kernel"): book.shows(cell, text)
@@ -62,5 +64,5 @@ def test_a_restart_takes_a_spare(opened, server):
 
 def spares(parent):
     "The spare processes of the server."
-    out = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True).stdout
+    out = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True).stdout
     return [line.split()[0] for line in out.splitlines() if line.split()[-1] == "spare"]
