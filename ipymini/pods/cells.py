@@ -16,13 +16,17 @@ def make_cells(child, whole=False):
 
 def borrow(child):
     "Let IPython be imported from the caller's environment, if that fits."
-    lent = child.talk.ask_caller("lend", sys.version.split()[0])
+    lent = child.talk.ask_caller("lend", sys.version.split()[0], sys.implementation.cache_tag)
     if not lent: return
     folder,kw = lent
     if not os.path.isdir(folder): return  # in a container the caller's environment is not there
+    before = sys.pycache_prefix
     sys.path.insert(0, folder)
+    sys.pycache_prefix = kw["bytecode"]
     try: from boot import lend
-    finally: sys.path.remove(folder)
+    finally:
+        sys.path.remove(folder)
+        sys.pycache_prefix = before
     lend(**kw)
 
 class PlainCells:

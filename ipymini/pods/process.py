@@ -4,6 +4,7 @@ Its sockets and pipes are made here and passed by descriptor, so nobody else can
 import os, signal, socket, subprocess, time
 from pathlib import Path
 from tempfile import TemporaryFile
+from ..environments.make import cache
 from .errors import PodError
 from .wire import Wire, can_share
 
@@ -25,7 +26,7 @@ class Process:
         self.report = TemporaryFile()  # where the pod's faulthandler writes
         theirs = [calls, control, life]
         fds = [*theirs, self.report.fileno()]
-        try: self.popen = self.open([*argv, str(start_file)], fds, token, dict(env=env, cwd=cwd))
+        try: self.popen = self.open([*argv, str(start_file), str(cache()/"bytecode/pods")], fds, token, dict(env=env, cwd=cwd))
         except OSError as error:
             self.let_go()
             raise PodError(f"the pod did not start: {error}") from None

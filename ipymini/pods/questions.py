@@ -21,14 +21,16 @@ def knows(module, name):
     except (ImportError, AttributeError, ValueError): return False
     return True
 
-def lendable(version):
+def lendable(version, tag):
     """What a pod's Python needs to import IPython from our environment: the folder of `boot` and the arguments of its
-    `lend`; None if it is too old."""
+    `lend`; None if it is too old. `tag`: names its bytecode."""
     from ..environments import boot, lending
     from ..environments.pythons import Python, oldest
-    python = Python("", version, "", "", "")
+    python = Python("", version, "", "", tag)
     if python.number < oldest: return None
     packages = lending.lendable(python)
-    return os.path.dirname(boot.__file__),dict(packages=packages, folders=lending.our_folders(packages))
+    folders = lending.our_folders(packages)
+    lent = dict(packages=packages, folders=folders, bytecode=lending.bytecode_folder(python, folders))
+    return os.path.dirname(boot.__file__),lent
 
 questions = dict(input=ask, knows=knows, lend=lendable)

@@ -125,7 +125,7 @@ def test_spares_are_switched_off(served, own, env):
 def test_kernels_of_others_are_started_as_ever(served, places):
     pytest.importorskip("ipykernel", reason="NOT TESTED: ipykernel is not installed")
     folder = places/"data/kernels/plain"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (folder/"kernel.json").write_text(json.dumps(dict(argv=argv, display_name="plain", language="python")))
     server = served()

@@ -57,6 +57,12 @@ def test_a_plain_cell_shows_its_last_expression(p, capsys):
     p._core.do("cell", "y = 20\ny + 1")
     assert "21" in capsys.readouterr().out
 
+def test_no_bytecode_lies_beside_our_files(p):
+    if p.version == "%d.%d" % sys.version_info[:2]: pytest.skip("it is our own Python, whose bytecode belongs there")
+    p._core.do("cell", "1")  # borrows IPython from 3.11 on
+    tag = p["sys.implementation.cache_tag"]
+    assert not list(folder.parent.rglob(f"*.{tag}.pyc"))
+
 def test_a_coroutine(p):
     p.run("async def f(x): return x")
     assert p.f(3) == 3
