@@ -4,6 +4,7 @@ Read it as the life of a request: `Kernel.on_shell` and `on_control` (in), `serv
 that take the kernel, the subshell and the message and return the content of the reply, and the tables that name them. To add a message type: one function,
 one row, one test. `Bridge` is imported while the sockets answer already, by `lifecycle`."""
 import os, threading
+from functools import cached_property
 from inspect import isawaitable
 
 from .cell import Cell
@@ -41,9 +42,20 @@ class Kernel:
         if not self.subshells.route(msg): run_now(self.serve(self.sockets.shell, None, msg))
 
     def on_control(self, msg):
-        "Serve what came on the control channel at once. On the control thread."
+        "Serve what came on the control channel at once; a debug request on a thread of its own. On the control thread."
         self.hear(msg)
+        if msg.type == "debug_request": self.debug_thread.enqueue(msg)
+        else: self.serve_control(msg)
+
+    def serve_control(self, msg):
+        "Serve what came on the control channel."
         run_now(self.serve(self.sockets.control, None, msg))
+
+    @cached_property
+    def debug_thread(self):
+        "Made when the first debug request comes: debugpy may hang, and interrupts and the end must not wait for it."
+        from .debugger.thread import DebugThread
+        return DebugThread(self.serve_control)
 
     def hear(self, msg):
         "Note in the journal that the session of `msg` is there."

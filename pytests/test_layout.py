@@ -131,7 +131,8 @@ caught_in_pods = {"pods.replies.Replies.value", "pods.replies.Replies.pickled", 
 def test_exceptions_are_caught_by_name():
     "All of them only where a fault has to become an answer, and around calls into the user's own code"
     assert where(catches("Exception")) <= {"kernel.Kernel.serve", "channels.channel.Channel.run",
-        "channels.channel.Channel.take",  # whatever keeps one message from being handled must not end the channel
+        # whatever keeps one message from being handled must not end the thread
+        "channels.channel.Channel.take", "debugger.thread.DebugThread.run",
         "kernel.Kernel.pack_reply",  # a reply that has no JSON form
         "lifecycle.Lifecycle.run",  # whatever keeps the shell from loading is told
         "kernel.complete",  # a completer of the user's that fails gives no matches, protocol.md 2.10

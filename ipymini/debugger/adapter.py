@@ -43,7 +43,9 @@ def listen():
         import debugpy
         debugpy.configure(subProcess=False)
         return debugpy.listen(("127.0.0.1", 0))
-    try: return run_untraced(start, 2*answer_timeout)  # it has its way with the thread that calls it
+    seconds = 2*answer_timeout
+    try: return run_untraced(start, seconds)  # it has its way with the thread that calls it
+    except TimeoutError: raise Refused(f"debugpy did not start within {seconds} s; restart the kernel to debug it") from None
     except ImportError as e: raise Refused(f"debugging needs the package debugpy: {e}") from None
     finally: sys.breakpointhook = hook
 

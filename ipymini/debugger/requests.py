@@ -20,7 +20,7 @@ class Debugger:
         self.variables = Variables(ip)  # as they are shown while nothing is stopped
 
     def request(self, message):
-        "The response to the DAP request `message`. On the control thread."
+        "The response to the DAP request `message`. On the thread for debug requests."
         command = message.get("command")
         args = message.get("arguments")
         response = dict(type="response", request_seq=message.get("seq"), command=command)

@@ -1,7 +1,8 @@
 """A session of the debugger: from initialize, which starts debugpy's adapter, by attach to disconnect.
 
 Read `initialize`, `attach` and `disconnect`, then `pass_on`, the way of most requests, then `on_event`. All runs on the
-control thread, but `on_event` on the link's, and `keep_tracing` on those that run cells."""
+thread for debug requests, but `on_event` on the link's, `interrupt` on the control thread, and `keep_tracing` on those
+that run cells."""
 import sys, threading
 
 from .adapter import Adapter

@@ -1,0 +1,47 @@
+"The control channel while debugpy takes its time: debug requests are served on a thread of their own"
+import pytest
+from dap import lab
+
+hang = """import debugpy, threading
+end = threading.Event()
+debugpy.listen = lambda address: end.wait()
+import ipymini.debugger.adapter
+ipymini.debugger.adapter.answer_timeout = {seconds}"""
+
+@pytest.fixture
+def starting(own_dbg):
+    "A client of a kernel whose debugpy does not come to the end of its start; the id of the request"
+    own_dbg.kc.run(hang.format(seconds=60))
+    yield own_dbg,own_dbg.kc.submit("debug_request", dict(type="request", seq=1, command="initialize", arguments=lab), "control")
+    own_dbg.kc.run("end.set()")
+
+def test_control_answers_while_debugpy_starts(starting):
+    client,id = starting
+    assert client.kc.request("kernel_info_request", channel="control").status == "ok"
+    assert client.kc.held[id].reply is None
+
+def test_an_interrupt_request_lands_while_debugpy_starts(starting):
+    client,id = starting
+    cell = client.kc.cell("print('on')\nwhile True: pass")
+    client.kc.wait(cell, until=lambda r: r.stdout)
+    client.kc.interrupt("message")
+    assert client.kc.wait(cell).content["ename"] == "KeyboardInterrupt"
+    assert client.kc.held[id].reply is None
+
+def test_a_shutdown_does_not_wait_for_debugpy(own_dbg):
+    own_dbg.kc.run(hang.format(seconds=60))
+    own_dbg.kc.submit("debug_request", dict(type="request", seq=1, command="initialize", arguments=lab), "control")
+    own_dbg.kc.submit("shutdown_request", dict(restart=False), "control")
+    assert own_dbg.kc.proc.wait(10) == 0
+
+def test_debug_requests_are_answered_in_order(kc, idle):
+    ids = [kc.submit("debug_request", dict(type="request", seq=i, command="debugInfo", arguments={}), "control") for i in range(20)]
+    kc.wait(ids[-1], "control")
+    replies = [kc.held[id].reply for id in ids]
+    assert all(replies)
+    assert sorted(replies, key=lambda m: m["header"]["date"]) == replies
+
+def test_a_start_of_debugpy_that_does_not_end_is_refused(own_dbg):
+    own_dbg.kc.run(hang.format(seconds=.1))
+    assert "debugpy did not start within 0.2 s" in own_dbg.refused("initialize", **lab)
+    assert own_dbg.ok("debugInfo")["isStarted"] is False
