@@ -48,12 +48,17 @@ def parse(argv):
         name,eq,val = words.pop(0).partition("=")
         if not name.startswith("-"): continue
         name = name.lstrip("-")
-        if not eq and name in trait and words and (name not in bare or words[0][:1] != "-"): eq,val = True,words.pop(0)
+        if not eq and takes_next(name, words): eq,val = True,words.pop(0)
         opts.update([(trait.get(name, name), val) if eq else bare.get(name, (name, True))])
     return opts.pop("f", None), opts
 
+def takes_next(name, words):
+    "True if the option `name` takes the first of `words`, which stand behind it, for its value."
+    if name not in trait or not words: return False
+    return name not in bare or not words[0].startswith("-")
+
 def open_standard_descriptors():
-    "Open /dev/null as those of 0, 1 and 2 that a supervisor has closed: a socket of ours could become one of them, and be written to as output."
+    "Open /dev/null as those of 0, 1 and 2 that a supervisor has closed: else a socket of ours could become one, and get output."
     fd = 0
     while fd < 3:
         fd = os.open(os.devnull, os.O_RDWR)
@@ -61,6 +66,7 @@ def open_standard_descriptors():
     os.close(fd)
 
 def main(argv):
+    "Do what the command line `argv` asks for; where it names no command, that is to run a kernel."
     open_standard_descriptors()
     if argv[:1] == ["spare"]:
         from . import spare
@@ -69,6 +75,10 @@ def main(argv):
     file,options = parse(argv)
     if options.keys() & {"h", "help"}: return print(usage)
     if options.keys() & {"V", "version"}: return print("ipymini", sys.modules["ipymini"].__version__)
+    return run_kernel(file, options)
+
+def run_kernel(file, options):
+    "Run a kernel on the connection file `file`; None for a new one. Ends the process."
     if file in (True, ""): sys.exit("ipymini: -f needs the name of a connection file")
     on_terminal = os.isatty(0)  # a person starts it; Jupyter never gives a kernel its terminal to read from
     if on_terminal: refuse_unknown(options)

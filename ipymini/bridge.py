@@ -30,20 +30,8 @@ class Bridge:
         self.app = IPKernelApp.instance(connection_file=file)
         self.app.configure(options)
         out.start(self.app.capture_fd_output)
-        self.ip = self.make_shell()
+        self.ip = make_shell(self)
         self.history_writer = HistoryWriter(self.ip)
-
-    def make_shell(self):
-        "IPython's shell, for cells of several threads that overlap."
-        profile = self.app.profile_dir
-        ip = self.app.shell = ZMQInteractiveShell.instance(parent=self.app, profile_dir=profile, bridge=self)
-        ip.display_pub.out = ip.displayhook.out = self.out
-        ip.loop_runner = AsyncioRunner()  # for cells that a cell runs: %%capture, %run of a notebook
-        ip.loop_runner_map["asyncio"] = ip.loop_runner,True
-        ip.builtin_trap.__enter__()  # once for all
-        ip.display_trap.__enter__()
-        if ip.history_manager.save_thread: untraced(ip.history_manager.save_thread)  # not the user's
-        return ip
 
     def boot(self):
         """What IPython does before the first cell.
@@ -175,11 +163,6 @@ class Bridge:
         named = {id: dict(target_name=name) for id,name in found.items() if target in (None, "", name)}
         return dict(status="ok", comms=named)
 
-    def comm_of(self, msg):
-        "The comm to which `msg` goes, or None; also of one that a library has made without us."
-        comm = comms.held().get(str(msg["content"].get("comm_id")))
-        return comm if hasattr(comm, "in_use") else None
-
     async def comm(self, msg):
         "Hand a comm message to its comm; a callback's error is shown by the `comm` package's log, on stderr."
         manager = comms.manager()
@@ -194,6 +177,18 @@ class Bridge:
         return Debugger(self.ip, self.out.publish)
 
     dap = property(lambda self: vars(self).get("debugger"))  # if there is one yet
+
+def make_shell(bridge):
+    "IPython's shell behind `bridge`, for cells of several threads that overlap."
+    app = bridge.app
+    ip = app.shell = ZMQInteractiveShell.instance(parent=app, profile_dir=app.profile_dir, bridge=bridge)
+    ip.display_pub.out = ip.displayhook.out = bridge.out
+    ip.loop_runner = AsyncioRunner()  # for cells that a cell runs: %%capture, %run of a notebook
+    ip.loop_runner_map["asyncio"] = ip.loop_runner,True
+    ip.builtin_trap.__enter__()  # once for all
+    ip.display_trap.__enter__()
+    if ip.history_manager.save_thread: untraced(ip.history_manager.save_thread)  # not the user's
+    return ip
 
 def transform(ip, cell):
     "What input transformers make of the code of `cell`, and the error of one that fails, as `run_cell_async` takes it."

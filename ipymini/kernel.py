@@ -1,8 +1,9 @@
-"""The protocol: who handles a message, what is answered, in what order. Knows neither zmq nor IPython, nor how the kernel begins and ends.
+"""The protocol: who handles a message, what is answered, in what order.
 
-Read it as the life of a request: `Kernel.on_shell` and `on_control` (in), `serve` (busy, handler, reply, idle), `publish` (out); then the handlers, functions
-that take the kernel, the subshell and the message and return the content of the reply, and the tables that name them. To add a message type: one function,
-one row, one test. `Bridge` is imported while the sockets answer already, by `lifecycle`."""
+Knows neither zmq nor IPython, nor how the kernel begins and ends. Read it as the life of a request: `Kernel.on_shell` and
+`on_control` (in), `serve` (busy, handler, reply, idle), `publish` (out); then the handlers, functions that take the kernel,
+the subshell and the message and return the content of the reply, and the tables that name them. To add a message type: one
+function, one row, one test. `Bridge` is imported while the sockets answer already, by `lifecycle`."""
 import os, threading
 from functools import cached_property
 from inspect import isawaitable
@@ -296,7 +297,7 @@ def replay(kernel, subshell, msg):
 shared = dict(kernel_info_request=tell_kernel_info, complete_request=complete, inspect_request=inspect, is_complete_request=is_complete,
     history_request=history, comm_info_request=comm_info, connect_request=connect, interrupt_request=interrupt, shutdown_request=shutdown)
 shell_handlers = dict(shared, execute_request=execute, comm_open=comm, comm_msg=comm, comm_close=comm)
-control_handlers = dict(shared, execute_request=refuse_to_execute, usage_request=tell_usage, debug_request=debug, list_subshell_request=list_subshell,
-    create_subshell_request=create_subshell, delete_subshell_request=delete_subshell, replay_request=replay)
+control_handlers = dict(shared, execute_request=refuse_to_execute, usage_request=tell_usage, debug_request=debug, replay_request=replay,
+    create_subshell_request=create_subshell, delete_subshell_request=delete_subshell, list_subshell_request=list_subshell)
 needs_bridge = {"debug_request", *quick} - {"kernel_info_request"}
 topics = dict(display_data=b"display_data", update_display_data=b"display_data", clear_output=b"display_data", debug_event=b"debug_event")

@@ -81,8 +81,9 @@ class Lifecycle:
 
     def watch_launcher(self):
         "End with the process that started us."
-        pid = os.environ.get("JPY_PARENT_PID", "")
-        if pid.isdigit() and 1 < int(pid) < 2**31: processes.watch_process(int(pid), self.sockets.control, lambda: self.end(1))
+        named = os.environ.get("JPY_PARENT_PID", "")
+        pid = int(named) if named.isdigit() else 0
+        if 1 < pid < 2**31: processes.watch_process(pid, self.sockets.control, lambda: self.end(1))
         if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1": self.watch_stdin()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a cell's children must not wait for a line, nor eat the launcher's
 
@@ -102,10 +103,10 @@ class Lifecycle:
         main.tid = threading.get_ident()  # startup files run before its loop does
         subshells.start_side()
         kernel.bridge = self.make_bridge(main.loop)
-        subshells.comm_of = kernel.bridge.comm_of
         if not (sys.flags.isolated or os.environ.get("PYTHONSAFEPATH")): sys.path.insert(0, "")  # -P of kernel.json was for us
         sys.argv[:] = [""]  # as at Python's prompt: our options are none of an `argparse` in a cell
-        from .compat import names
+        from .compat import comms, names
+        subshells.comm_of = comms.comm_of
         names.install(kernel)
         kernel.bridge.boot()
         run_now(main.user_code.drive(kernel.bridge.startup()))
@@ -171,7 +172,9 @@ class Lifecycle:
         if not self.ending.finisher.locked() and not self.kernel.subshells.main.user_code.is_delicate(frame): self.finish()
 
     def finish(self):
-        "Run exit functions, let everything out, and go; on the main thread, or, without the exit functions, on the control thread when that hangs."
+        """Run exit functions, let everything out, and go. On the main thread.
+
+        On the control thread, and without the exit functions, if the main thread hangs."""
         if not self.ending.finisher.acquire(blocking=False): threading.Event().wait()
         self.ending.has_finisher.set()
         if threading.current_thread() is threading.main_thread(): atexit._run_exitfuncs()

@@ -1,8 +1,9 @@
 """Signals and interrupt requests: who is told of them, and on which thread.
 
-Python runs a signal handler on the main thread, when that comes to its next bytecode: `Signals.on_signal` interrupts what the main thread runs. The wakeup
-descriptor tells the control thread of the same signal (`on_wakeup`), which is there when the main thread is stuck: it interrupts the subshells and the
-prompts, shows where a cell is stuck, and ends the kernel. What an interrupt does in each state is the table in `interrupts`."""
+Python runs a signal handler on the main thread, when that comes to its next bytecode: `Signals.on_signal` interrupts what the
+main thread runs. The wakeup descriptor tells the control thread of the same signal (`on_wakeup`), which is there when the main
+thread is stuck: it interrupts the subshells and the prompts, shows where a cell is stuck, and ends the kernel. What an
+interrupt does in each state is the table in `interrupts`."""
 import os, signal, sys, threading
 from socket import socketpair
 
@@ -14,7 +15,8 @@ grace = .2  # seconds that a cell has to end before the kernel ends without it
 ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 caught = [signal.SIGINT, *(num for num in ends if signal.getsignal(num) != signal.SIG_IGN)]  # nohup ignores SIGHUP: so do we
 show = getattr(signal, "SIGUSR1", None)  # shows the stacks
-repeat = getattr(signal, "SIGURG", None) or signal.SIGBREAK  # has the main thread look again at an interrupt that was put off; nobody else sends it
+# has the main thread look again at an interrupt that was put off; nobody else sends it
+repeat = getattr(signal, "SIGURG", None) or signal.SIGBREAK
 nudges = .002, .02, .2  # seconds after an interrupt when the main thread is called out of a call that it may have begun just then
 insists = 3             # seconds within which a second interrupt shows where the cell is stuck,
 second_look = .3        # if it still runs so many seconds later: a program that ends gracefully may raise the signal a second time itself
@@ -76,7 +78,8 @@ class Signals:
         except RuntimeError: pass   # nobody waits
 
     def on_end(self, num):
-        "Have the control thread, which may have lost the wakeup descriptor to trio, end the kernel; the cell does not go on till that interrupts it."
+        "Have the control thread end the kernel; the cell does not go on till that interrupts it."
+        # trio may have taken the wakeup descriptor, and then nothing else tells the control thread
         self.kernel.sockets.control.fence(lambda: self.lifecycle.end(128+num))
         main = self.kernel.subshells.main
         if main and main.msg: clock.sleep(grace)
@@ -89,7 +92,7 @@ class Signals:
     # -- on other threads
 
     def interrupt_all(self):
-        "Do what Ctrl-C does, and wait until the main thread has seen it, 0.1 s at most: else it could hit a cell that comes after the reply."
+        "Do what Ctrl-C does, and wait until the main thread has seen it, 0.1 s at most, else it could hit a cell behind the reply."
         self.landed.acquire(blocking=False)
         processes.interrupt()
         self.landed.acquire(timeout=.1)
@@ -100,7 +103,8 @@ class Signals:
         processes.signal_main(repeat)
 
     def nudge(self):
-        "Call the main thread out of a call that blocks; if that is for a child begun since the interrupt, which was put off, it is for the child, too."
+        "Call the main thread out of a call that blocks."
+        # the call may wait for a child that was begun since the interrupt, which was put off: it is for the child, too
         if self.is_put_off: processes.signal_all(processes.children(), signal.SIGINT)
         processes.signal_main(repeat)
 
@@ -111,11 +115,19 @@ class Signals:
             if num == signal.SIGINT: self.on_interrupt()
             elif num in caught: self.lifecycle.end(128+num)
             elif num == show and signal.getsignal(num) == self.on_signal: self.show_all_stacks()
-            elif num != repeat: main.call_soon(main.loop._handle_signal, num)  # which the loop would have read, had we left it the descriptor
+            elif num != repeat: self.pass_on(num)
+
+    def pass_on(self, num):
+        "Tell the main loop of the signal `num`, which it would have read itself, had we left it the descriptor."
+        main = self.kernel.subshells.main
+        main.call_soon(main.loop._handle_signal, num)
 
     def on_interrupt(self):
-        "Interrupt all but the main thread, which its signal handler does; the second time tell where the cell is stuck. On the control thread."
-        subshells,main,bridge = self.kernel.subshells,self.kernel.subshells.main,self.kernel.bridge
+        """Interrupt all but the main thread, which its signal handler does. On the control thread.
+
+        The second time tell where the cell is stuck."""
+        subshells,main = self.kernel.subshells,self.kernel.subshells.main
+        bridge = self.kernel.bridge
         if main:
             for seconds in nudges: subshells.later(seconds, self.nudge)
         for subshell in subshells.others: self.interrupt_subshell(subshell)
@@ -128,14 +140,17 @@ class Signals:
         "Interrupt `subshell`, once it has left delicate code."
         frame = sys._current_frames().get(subshell.tid)
         code = subshell.user_code
-        if frame and (code.must_wait(frame) or not code.interrupt(frame)): self.kernel.subshells.later(.001, self.interrupt_subshell, subshell)
+        if not frame: return
+        has_landed = not code.must_wait(frame) and code.interrupt(frame)
+        if not has_landed: self.kernel.subshells.later(.001, self.interrupt_subshell, subshell)
 
     def note_interrupt(self, msg):
         "Note that an interrupt came while `msg` ran, or None; the second one soon after another shows where the cell is stuck."
         when,before = self.last
         now = clock.monotonic()
         self.last = now,msg
-        if msg and msg is before and now-when < insists and msg.cell: self.kernel.subshells.later(second_look, self.show_stacks, msg)
+        is_second = msg is before and now-when < insists
+        if is_second and msg and msg.cell: self.kernel.subshells.later(second_look, self.show_stacks, msg)
 
     def end_on_second(self):
         "End an idle kernel that a person has started on a terminal, at the second Ctrl-C soon after another."

@@ -1,8 +1,8 @@
 """Where a message runs: the subshells, the way of a message into one of them, and what may overtake a running cell.
 
-Two kinds of messages may, once the cell has run for `patience`. Requests that run no user code (`quick`) are answered by the side subshell. A comm message
-waits at home, in the subshell whose cell used its comm last, as what its callbacks touch is there; while a cell holds it up it leaves for the subshell that
-it names, as JupyterLab's messages do. But it never overtakes
+Two kinds of messages may, once the cell has run for `patience`. Requests that run no user code (`quick`) are answered by the
+side subshell. A comm message waits at home, in the subshell whose cell used its comm last, as what its callbacks touch is
+there; while a cell holds it up it leaves for the subshell that it names, as JupyterLab's messages do. But it never overtakes
 - the request that opened its comm, nor the cell that sent on it last: that may still be making the object whose callback the message calls;
 - an earlier message of its comm: all that wait leave together, and what comes later goes where they are.
 
@@ -14,6 +14,7 @@ from .system.clock import clock
 
 quick = {f"{name}_request" for name in ("complete", "inspect", "is_complete", "history", "kernel_info", "comm_info")}
 comm_types = "comm_open","comm_msg","comm_close"
+may_overtake = quick.union(comm_types)
 patience = .05  # seconds that a cell has run, and a comm message has waited, before the one overtakes the other
 
 class Subshells:
@@ -171,7 +172,7 @@ class Overtaking:
         running = msg is not None and not msg.ended
         left = min(patience, subshell.since+patience-clock.monotonic()) if running else patience
         if left <= 0: self.move(subshell, msg)
-        if not any(other.type in quick or other.type in comm_types for other in list(subshell.queue)): self.waiting.discard(subshell)
+        if not only(may_overtake)(list(subshell.queue)): self.waiting.discard(subshell)
         elif left > 0: self.subshells.later(left, self.overtake, subshell)
 
     def move(self, subshell, running):
@@ -184,6 +185,7 @@ class Overtaking:
     def move_comms(self, subshell):
         "Move the messages of those comms that may overtake the cell of `subshell`, in the order in which they came."
         def leaving(queue):
+            "Those of `queue` that may leave, whose comms are in another subshell from now on."
             by_comm = {}
             for msg in only(comm_types)(queue): by_comm.setdefault(comm_id(msg), []).append(msg)
             goals = {id: self.goal(subshell, msgs) for id,msgs in by_comm.items()}

@@ -69,7 +69,7 @@ def test_memory_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr("ipymini.channels.journal.in_memory", 1000)
     journal = made(tmp_path/"gone"/"j")
     for i in range(100): journal.record(said(str(i)))
-    assert journal.in_memory <= 1000 and texts(journal)[-1] == "99"
+    assert journal.memory.size <= 1000 and texts(journal)[-1] == "99"
 
 def test_a_message_that_is_too_large_is_left_out(tmp_path):
     journal = made(tmp_path/"j")

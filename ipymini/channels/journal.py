@@ -1,8 +1,10 @@
-"""The journal: what was published for cells, kept for those who were not looking. Written by iopub's thread, read by `%replay` and `replay_request`.
+"""The journal: what was published for cells, kept for those who were not looking.
 
-It is a file beside the connection file, hidden, for the owner's eyes only, made anew exclusively; a second one takes its place when it has half of the bytes
-that the journal may have, and then the older one goes. Where no file can be made a smaller part is kept in memory. A kernel that ends by itself removes its
-journal; that of a kernel that died is kept open by the next one, for `%replay --last-kernel`. Read `Journal.record`, then `Journal.records`."""
+Written by iopub's thread, read by `%replay` and `replay_request`. It is a file beside the connection file, hidden, for the
+owner's eyes only, made anew exclusively; a second one takes its place when it has half of the bytes that the journal may
+have, and then the older one goes. Where no file can be made a smaller part is kept in memory. A kernel that ends by itself
+removes its journal; that of a kernel that died is kept open by the next one, for `%replay --last-kernel`. Read
+`Journal.record`, then `Journal.records`."""
 import os, struct, threading
 from collections import deque
 from json import loads
@@ -23,8 +25,7 @@ class Journal:
         self.log = log
         self.lock = threading.Lock()  # a reader takes the files while the writer may replace one
         self.files = deque()          # [file descriptor, bytes], the older one first
-        self.memory = deque()         # records, once a file could not be made
-        self.in_memory = 0            # bytes in `memory`
+        self.memory = Memory()        # where records go once a file could not be made
         self.dropped = 0              # bytes that had to go
         self.heard = {}               # when each session made its last request, by its id; the one heard of last is the last
         self.topics = {}              # whether messages of a topic are kept
@@ -45,7 +46,7 @@ class Journal:
 
     def write(self, data):
         "Append `data` to the newest file; False where that cannot be."
-        if self.memory: return False
+        if self.memory.records: return False
         try:
             if not self.has_room(len(data)): self.begin_file()
             fd,size = self.files[-1]
@@ -57,7 +58,10 @@ class Journal:
         self.files[-1][1] += len(data)
         return True
 
-    def has_room(self, size): return bool(self.files) and self.files[-1][1] + size <= self.limit//2
+    def has_room(self, size):
+        "True if there is a file that takes `size` more bytes."
+        if not self.files: return False
+        return self.files[-1][1] + size <= self.limit//2
 
     def begin_file(self):
         "Make a new file, and drop the oldest if there are two."
@@ -70,13 +74,8 @@ class Journal:
             self.files.append([make_anew(self.path), 0])
 
     def remember(self, data):
-        with self.lock:
-            self.memory.append(data)
-            self.in_memory += len(data)
-            while self.in_memory > in_memory:
-                gone = len(self.memory.popleft())
-                self.in_memory -= gone
-                self.dropped += gone
+        "Keep `data` in memory."
+        with self.lock: self.dropped += self.memory.add(data)
 
     def records(self, last=False):
         """Yield what is kept, in order, as (header, parent_header, metadata, content); with `last` that of the kernel which died.
@@ -84,7 +83,7 @@ class Journal:
         In another thread than iopub's it is what has been recorded until now."""
         with self.lock:
             files = [(os.dup(fd), size) for fd,size in (self.last if last else self.files)]
-            memory = [] if last else list(self.memory)
+            memory = [] if last else list(self.memory.records)
         try:
             for fd,size in files: yield from read_file(fd, size)
         finally:
@@ -115,6 +114,23 @@ class Journal:
         for path in (self.path, self.older)[:len(files)]:
             try: os.unlink(path)
             except FileNotFoundError: pass
+
+class Memory:
+    "Records where there is no file for them, the newest `in_memory` bytes at most."
+    def __init__(self):
+        self.records = deque()
+        self.size = 0  # bytes of all
+
+    def add(self, data):
+        "Keep `data`; how many bytes had to go for it."
+        self.records.append(data)
+        self.size += len(data)
+        dropped = 0
+        while self.size > in_memory:
+            oldest = len(self.records.popleft())
+            self.size -= oldest
+            dropped += oldest
+        return dropped
 
 def is_kept(topic): return topic.startswith((b"stream.", b"display_data")) or topic.rpartition(b".")[2] in kept
 

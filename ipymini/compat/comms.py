@@ -22,6 +22,11 @@ def held():
     if "comm" not in sys.modules or not package(): return {}
     return manager().comms
 
+def comm_of(msg):
+    "The comm of ours to which the comm message `msg` goes; None if there is none, or a library has made it without us."
+    comm = held().get(str(msg["content"].get("comm_id")))
+    return comm if hasattr(comm, "in_use") else None
+
 def bind(comm, publish, kernel):
     """Have the module `comm` make comms of ours, which send by `publish`.
 

@@ -8,7 +8,9 @@ from ..light_asyncio import asyncio
 
 def let_loops_nest():
     "Let `asyncio.run` and its like work in a plain cell, though our loop runs; inside `async def` they raise as ever."
-    for cls,name in ((asyncio.Runner, "run"), (asyncio.Runner, "close"), (asyncio.BaseEventLoop, "run_forever")): setattr(cls, name, aside(getattr(cls, name)))
+    asyncio.Runner.run = aside(asyncio.Runner.run)
+    asyncio.Runner.close = aside(asyncio.Runner.close)
+    asyncio.BaseEventLoop.run_forever = aside(asyncio.BaseEventLoop.run_forever)
     run = aside(asyncio.BaseEventLoop.run_until_complete)
 
     @wraps(run)
@@ -37,6 +39,7 @@ def aside(f):
     "`f`, run while our loop and its task are out of sight if a plain cell calls it."
     @wraps(f)
     def call(*args, **kw):
+        "What takes the place of `f`."
         loop = asyncio._get_running_loop()
         hidden = loop and plain(sys._getframe(1))
         task = leave_loop(loop) if hidden else None

@@ -1,7 +1,7 @@
 """`%replay`: outputs of cells that nobody watched, shown again as outputs of the cell that asks.
 
-The journal has the messages as they were published. Here they are folded into what was to be seen in the end: text in one piece, cleared outputs gone, displays as
-they were last updated, widgets in their plain form. Read `replay`, then `fold`."""
+The journal has the messages as they were published. Here they are folded into what was to be seen in the end: text in one
+piece, cleared outputs gone, displays as they were last updated, widgets in their plain form. Read `replay`, then `fold`."""
 from copy import deepcopy
 
 from ..channels.journal import Follower
@@ -14,7 +14,9 @@ usage = "%replay, %replay NUMBER, %replay -COUNT, %replay --all, %replay --list,
 class BadArgument(ValueError): "Words after %replay that cannot be served; says why."
 
 def replay(shell, argument):
-    "Show again what `argument`, the words after %replay, asks for; what goes on meanwhile follows until its cell has ended. Raises: BadArgument."
+    """Show again what `argument`, the words after %replay, asks for. Raises: BadArgument.
+
+    The output of a cell that still runs follows until that has ended."""
     kernel,asking = shell.kernel.k,shell.kernel.get_parent()
     journal = kernel.iopub.journal
     if not journal: raise BadArgument(nothing)
@@ -37,7 +39,10 @@ def show(kernel, past):
 def follow(kernel, follower, ids, shown):
     "Publish what comes from the cells `ids`, but for the messages `shown`, until none of them runs."
     def pass_on(record):
-        if record and record[1].get("msg_id") in ids and record[0]["msg_id"] not in shown: publish_again(kernel, *record)
+        if not record: return
+        header,parent,*_ = record
+        is_new = parent.get("msg_id") in ids and header["msg_id"] not in shown
+        if is_new: publish_again(kernel, *record)
     ids = ids & kernel.subshells.running
     if not ids: return
     for record in follower:
@@ -68,7 +73,8 @@ def lost(journal):
 def find(journal, content):
     """The messages that a replay_request asks for, oldest first, as dicts with header, parent_header, metadata and content.
 
-    `content` may name a cell by `msg_id` or `number`, a time by `since`, and the kernel before this one by `last_kernel`. Raises: ValueError."""
+    `content` may name a cell by `msg_id` or `number`, a time by `since`, the kernel before this one by `last_kernel`.
+    Raises: ValueError."""
     if not journal: raise ValueError(nothing)
     unknown = next((key for key in content if key not in words), None)
     if unknown: raise ValueError(f"a replay_request has no {unknown!r}; it knows {', '.join(words)}")
@@ -144,7 +150,8 @@ def fold(records):
             past.number = content.get("execution_count")
             past.code = content.get("code", "")
         elif kind == "update_display_data":
-            for shown in displays.get(display_id(content), ()): shown.update(data=content["data"], metadata=content.get("metadata", {}))
+            update = dict(data=content["data"], metadata=content.get("metadata", {}))
+            for shown in displays.get(display_id(content), ()): shown.update(update)
             past.last = header["date"]
         else:
             past.add(kind, content, metadata, header["date"])

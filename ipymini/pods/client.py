@@ -308,10 +308,7 @@ def source_of(function, core, names):
     """The arguments of `define` for a function or class: its source without the decorator that sends it, its name,
     line and file."""
     inner = inspect.unwrap(function)
-    free = getattr(getattr(inner, "__code__", None), "co_freevars", ())
-    if free:
-        names = ", ".join(free)
-        raise PodError(f"{function.__name__} uses {names} of the function around it, which the pod does not have: make it an argument")
+    refuse_closure(inner, function.__name__)
     try:
         lines,first = inspect.getsourcelines(inner)
         file = inspect.getsourcefile(inner) or "<caller>"
@@ -325,6 +322,13 @@ def source_of(function, core, names):
     start = first_line(node, core, names) - 1
     code = "".join(code.splitlines(True)[start:])
     return code,function.__name__,max(1, first) + start,file
+
+def refuse_closure(function, name):
+    "Raise PodError if `function`, which is called `name`, uses variables of a function around it."
+    free = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    if not free: return
+    used = ", ".join(free)
+    raise PodError(f"{name} uses {used} of the function around it, which the pod does not have: make it an argument")
 
 def first_line(node, core, names):
     "The line of a definition behind the decorator that is the pod itself; those above that one are the caller's."

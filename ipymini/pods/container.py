@@ -28,7 +28,8 @@ def named_command(name, others, place):
     if others: raise PodError(f"env={name!r} names an environment, which has its own Python and packages: it does not go with {others[0]}=")
     env = find(name)
     engine = find_engine()
-    if engine and engine.has("image", env.image): return place.command(podman(env.image), env.image, env.home),ContainerProcess
+    if engine and engine.has("image", env.image):
+        return place.command(podman(env.image), env.image, env.home),ContainerProcess
     if os.path.exists(env.interpreter): return [env.interpreter],Process
     raise PodError(f"the environment {name} has not been built here; run: ipymini env build {name}")
 

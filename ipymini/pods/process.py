@@ -78,7 +78,10 @@ class Process:
         return [line for line in lines if line and str(start_file.parent) not in line]
 
     def close_files(self):
-        for file in (self.calls.sock, self.control.sock, self.report, self.popen.stdout, self.popen.stderr, self.life): file.close()
+        "Close our ends of all that joins us to the pod."
+        sockets = self.calls.sock,self.control.sock
+        streams = self.popen.stdout,self.popen.stderr
+        for file in (*sockets, *streams, self.report, self.life): file.close()
 
     def let_go(self):
         "In a forked child: close what keeps the pod alive."

@@ -7,9 +7,11 @@ import fcntl, os, sys
 first = 3
 
 def main(fds, words):
+    "Become the program `words`, with the descriptors `fds` as 3, 4, 5 and so on."
     fds = [int(fd) for fd in fds.split(",")]
     above = first + len(fds)
-    for target,fd in enumerate([fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in fds], first): os.dup2(fd, target)
+    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in fds]  # out of the way of the numbers to be given
+    for target,copy in enumerate(copies, first): os.dup2(copy, target)
     for fd in fds:
         if fd >= above: os.set_inheritable(fd, False)
     os.execv(words[0], words)

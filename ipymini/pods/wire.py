@@ -51,16 +51,25 @@ class Wire:
         if is_small and not self.has_signs(): return self.sock.sendall(small_frame(kind, call, body))
         parts = [body, *buffers]
         sizes = [len(o) for o in parts]
-        segment = None
-        if self.shared and sum(sizes) >= big: segment = self.outgoing.store(parts)
-        fresh = segment is not None and segment.fresh
+        is_shared = self.shared and sum(sizes) >= big
+        segment = self.outgoing.store(parts) if is_shared else None
+        start = self.start_of(kind, call, sizes, segment)
+        if not segment: self.write([start, *parts])
+        elif segment.fresh: self.write_fresh(start, segment)
+        else: self.write([start])
+
+    def start_of(self, kind, call, sizes, segment):
+        "What goes before the parts of a frame: its head, the `sizes` of the parts, and the signs."
         signs = self.signs()
+        fresh = segment is not None and segment.fresh
         id = segment.id if segment else 0
-        start = head.pack(kind, fresh, len(signs), call, len(parts), id)
-        start += struct.pack(f"<{len(sizes)}Q{len(signs)}i", *sizes, *signs)
-        if segment: parts = []
-        self.write([start, *parts], segment.fd if fresh else None)
-        if fresh: segment.sent()
+        start = head.pack(kind, fresh, len(signs), call, len(sizes), id)
+        return start + struct.pack(f"<{len(sizes)}Q{len(signs)}i", *sizes, *signs)
+
+    def write_fresh(self, start, segment):
+        "Send a frame whose parts lie in `segment`, and the segment's descriptor, which the other end has not got yet."
+        self.write([start], segment.fd)
+        segment.sent()
 
     def has_signs(self): return bool(self.incoming.freed or self.outgoing.retired)
 
