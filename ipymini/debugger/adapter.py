@@ -54,6 +54,8 @@ def let_go(pydevd, debugger):
     try: debugger.writer.sock.shutdown(socket.SHUT_RDWR)  # closing it is not enough: a thread reads it
     except OSError: pass  # the adapter has ended
     debugger.dispose_and_kill_all_pydevd_threads(wait=False)  # `stoptrace` would wait half a second for them
+    # it does so itself, but not if anything went wrong, or later, on a thread of its own
+    pydevd.set_global_debugger(None)
     pydevd.stoptrace()
     # it refuses a second call in a process, as if the first was not over
     sys.modules["debugpy.server.api"].listen.called = False

@@ -45,3 +45,13 @@ def test_a_start_of_debugpy_that_does_not_end_is_refused(own_dbg):
     own_dbg.kc.run(hang.format(seconds=.1))
     assert "debugpy did not start within 0.2 s" in own_dbg.refused("initialize", **lab)
     assert own_dbg.ok("debugInfo")["isStarted"] is False
+
+def test_a_session_follows_one_that_debugpy_has_not_forgotten(own_dbg):
+    "It swallows whatever goes wrong when it ends, and would take the next session for the last one"
+    own_dbg.start()
+    own_dbg.kc.run("import pydevd\npydevd.PyDB.dispose_and_kill_all_pydevd_threads = lambda self, **kw: None")
+    own_dbg.ok("disconnect")
+    own_dbg.start()
+    id,_ = own_dbg.stop("r = 1\nr = 2", 2)
+    own_dbg.go_on()
+    assert own_dbg.end(id).status == "ok"
