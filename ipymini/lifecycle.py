@@ -9,7 +9,7 @@ from .channels.sockets import Sockets
 from .kernel import Kernel, run_now
 from .parent import parent
 from .signals import Signals, grace
-from .system import crash, processes
+from .system import crash, files, processes
 from .system.log import log
 from .wire import Msg, UnknownScheme, Wire, delim
 
@@ -185,7 +185,7 @@ class Lifecycle:
         processes.reap()
         self.sockets.close()
         self.kernel.crash_report.remove()
-        processes.remove(*self.kernel.connection.files)
+        files.remove(*self.kernel.connection.files)
         if self.sockets.iopub.journal: self.sockets.iopub.journal.remove()
         os._exit(self.ending.status)
 

@@ -12,6 +12,7 @@ from .system.clock import clock
 delim = b"<IDS|MSG>"
 version = "5.5"
 history_size = 65536  # signatures that are known to have been seen
+ours = "ipymini-"      # what the session of each kernel begins with, so that its messages are known when they come back
 class BadMessage(ValueError): "Bytes that are no message for us; says why."
 class Duplicate(BadMessage): "A signature seen before."
 class UnknownScheme(ValueError): "A signature scheme that we do not have; says which, and what to use."
@@ -45,7 +46,7 @@ class Wire:
     "Packs and signs what goes out, checks and unpacks what comes in, for one process. Raises: UnknownScheme."
     def __init__(self, key=b"", scheme="hmac-sha256"):
         self.mac = new_mac(key, scheme) if key else None
-        self.session = os.urandom(16).hex()
+        self.session = ours + os.urandom(16).hex()
         self.numbers = count(1)  # of our messages
         self.seen = {}           # signatures, the oldest first
         self.lock = Lock()       # protects `seen`, which the threads of several channels fill
@@ -67,6 +68,8 @@ class Wire:
         header,parent_header,metadata,content = map(load, parts)
         named = [header.get("msg_type"), header.get("msg_id")]
         if not all(isinstance(name, str) for name in named): raise BadMessage("a header without msg_type or msg_id")
+        # anybody can read what a kernel has signed for everybody, and send it here; a kernel before this one may have had our key
+        if str(header.get("session")).startswith(ours): raise BadMessage("a message that a kernel has sent")
         buffers = [memoryview(frame) for frame in frames[where+6:]]
         msg = Msg(header, content, parent_header, metadata, buffers, parts[0])
         msg.ids = frames[:where]

@@ -1,8 +1,8 @@
 "A channel on its own: what it hands on, logs and survives"
-import json, threading, zmq
+import json, threading, time, zmq
 from benches import bench, good
 from ipymini.channels.iopub import IOPub
-from ipymini.wire import delim
+from ipymini.wire import Wire, delim
 
 def test_channel_hands_messages_on():
     with bench() as b:
@@ -10,13 +10,30 @@ def test_channel_hands_messages_on():
         b.until(lambda: b.got)
         assert (b.got[0].type, len(b.got[0].ids)) == ("execute_request", 1)
 
-def test_channel_drops_what_is_bad_with_one_line_each():
+def test_channel_drops_what_is_bad_and_counts_it():
     with bench() as b:
         for frames in ([b"junk"], good()[:4], [delim, b"0"*64, *good()[2:]], good("2")): b.sock.send_multipart(frames)
         b.until(lambda: b.got)
         assert [m["msg_id"] for m in b.got] == ["2"]
-        assert len(b.logged) == 3
-        assert all("\n" not in l and "dropped" in l for l in b.logged)
+        b.until(lambda: len(b.logged) == 2)
+        assert b.logged[0] == "bench: dropped no <IDS|MSG> delimiter"
+        assert b.logged[1] == "bench: dropped 2 messages, the last one: bad signature"
+
+def test_a_flood_of_bad_messages_is_a_line_a_second():
+    with bench() as b:
+        begin = time.monotonic()
+        for _ in range(5000): b.sock.send_multipart([b"junk"])
+        b.sock.send_multipart(good())
+        b.until(lambda: b.got)
+        assert len(b.logged) <= 2+time.monotonic()-begin
+
+def test_what_a_kernel_has_sent_is_dropped():
+    "Anybody reads it on iopub; that of a kernel before this one had the same key"
+    with bench() as b:
+        for wire in (b.wire, Wire(b"secret")): b.sock.send_multipart(wire.pack("comm_open", dict(comm_id="x", target_name="y")))
+        b.sock.send_multipart(good())
+        b.until(lambda: b.got)
+        assert [msg.type for msg in b.got] == ["execute_request"]
 
 def test_channel_drops_a_replay_silently():
     with bench() as b:

@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path):
 def bound(**kw):
     ctx = zmq.Context()
     ch = Channel("x", Wire(), ctx, None)
-    try: bind(ch.sock, dict(dict(transport="tcp", ip="127.0.0.1", x_port=0), **kw), "x_port")
+    try: bind(ch.sock, dict(dict(transport="tcp", ip="127.0.0.1", key="k", x_port=0), **kw), "x_port")
     finally:
         ch.sock.close(0)
         ctx.destroy(0)

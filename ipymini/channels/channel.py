@@ -8,6 +8,7 @@ from socket import socketpair
 from threading import Thread, get_ident
 from zmq.backend import Socket
 
+from .drops import Drops
 from ..wire import BadMessage, Duplicate
 
 shared_size = 2**18  # bytes of a message from which on zmq gets our memory, not a copy of it
@@ -33,6 +34,7 @@ class Channel(Thread):
         self.pydev_do_not_trace = self.is_pydev_daemon_thread = True  # the debugger must never stop this thread
         self.wire = wire
         self.log = log
+        self.drops = Drops(name, log)
         self.on_msg = on_msg        # gets each `Msg` that comes
         self.on_death = on_death    # gets this channel and an exception when it cannot go on
         self.calls = deque()        # functions to call on this thread
@@ -91,7 +93,9 @@ class Channel(Thread):
 
     def has_queued(self): return bool(self.calls)
 
-    def due(self): "Milliseconds until there is something to do without being woken; None: never."
+    def due(self):
+        "Milliseconds until there is something to do without being woken; None: never."
+        return self.drops.due()
 
     def receive(self):
         "Take the messages that have arrived."
@@ -109,13 +113,14 @@ class Channel(Thread):
         "Hand on what came, if it is a message."
         try: msg = self.wire.parse(frames)
         except Duplicate: return
-        except BadMessage as e: return self.log(f"{self.name}: dropped {e}")
+        except BadMessage as e: return self.drops.add(e)
         try: self.on_msg(msg)
         except Exception as e:  # a lack of descriptors, memory, threads: the next one may be handled
             self.log(f"{self.name}: {msg.type} was not handled: {e!r}")
 
     def pump(self):
         "Do what is queued."
+        self.drops.tell_if_due()
         while self.calls: self.calls.popleft()()
 
     def transmit(self, frames):

@@ -1,6 +1,8 @@
 "The connection file; sockets bound as it says, encrypted if it has keys; telling our ports to whoever started us. Source: JEP 106, JEP 66."
-import json, os, socket, zmq
+import json, os, socket, stat, zmq
+from hmac import compare_digest
 
+from ..system.files import make_anew, remove
 from ..wire import delim, encode
 
 ports = [f"{channel}_port" for channel in ("shell", "iopub", "stdin", "control", "hb")]
@@ -24,6 +26,9 @@ class Connection:
         if "registration_port" in self.settings: register(context, wire, self.settings)
         elif self.is_ours or self.settings != self.asked: write_connection(self.path, self.settings)
         self.files = [*self.socket_files(), *([self.path] if self.is_ours else [])]
+
+    @property
+    def is_encrypted(self): return bool(self.settings.get("curve_secretkey"))
 
     def socket_files(self):
         "The paths of the sockets, which ipc has."
@@ -58,12 +63,14 @@ def what_is_needed(name, value):
 
 def write_connection(path, settings):
     "Write `settings` to `path`, for the owner's eyes only. Raises: BadConnection."
-    new = f"{path}.{os.getpid()}"
+    folder,name = os.path.split(path)
+    new = os.path.join(folder, f".{name}.{os.urandom(8).hex()}")  # which nobody can have prepared
     try:
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(fd, "w", encoding="utf8") as file: json.dump(settings, file, indent=1)
+        with open(make_anew(new), "w", encoding="utf8") as file: json.dump(settings, file, indent=1)
         os.replace(new, path)
-    except OSError as e: raise BadConnection(f"cannot write connection file {path}: {e.strerror}") from None
+    except OSError as e:
+        remove(new)
+        raise BadConnection(f"cannot write connection file {path}: {e.strerror}") from None
 
 # -- the sockets
 
@@ -72,6 +79,12 @@ def bind(sock, settings, port):
     if settings.get("curve_secretkey") or settings.get("curve_publickey"): encrypt(sock, settings)
     if settings["transport"] == "ipc": bind_ipc(sock, settings, port)
     else: bind_tcp(sock, settings, port)
+    if settings["key"] or is_local(sock): return
+    raise BadConnection(f"{settings['ip']} with an empty key lets anybody who reaches this machine run code: set a key, or ip to 127.0.0.1")
+
+def is_local(sock):
+    "True if `sock` is bound where only this machine's processes reach it."
+    return sock.last_endpoint.startswith((b"ipc:", b"tcp://127.", b"tcp://[::1]"))
 
 def bind_tcp(sock, settings, port):
     "Bind to a port of an address of this machine."
@@ -83,12 +96,14 @@ def bind_tcp(sock, settings, port):
     settings[port] = int(sock.last_endpoint.rsplit(b":", 1)[1].rstrip(b"\0"))
 
 def bind_ipc(sock, settings, port):
-    "Bind to a unix socket, whose path ends in the number of the port."
+    "Bind to a unix socket, for this user alone, whose path ends in the number of the port."
     number = settings[port] or free_number(settings["ip"])
     path = f"{settings['ip']}-{number}"
     url = f"ipc://{path}"
-    if os.path.exists(path) and listens(path): raise BadConnection(f"cannot bind {port} to {url}: Address already in use")
-    bind_url(sock, port, url)
+    if os.path.lexists(path): refuse_if_used(path, f"cannot bind {port} to {url}")
+    before = os.umask(0o077)
+    try: bind_url(sock, port, url)
+    finally: os.umask(before)
     settings[port] = number
 
 def free_number(prefix):
@@ -101,9 +116,11 @@ def bind_url(sock, port, url):
     try: sock.bind(url)
     except (zmq.ZMQError, UnicodeError) as e: raise BadConnection(f"cannot bind {port} to {url}: {reason(e)}") from None
 
-def listens(path):
-    "True if a process listens on the unix socket at `path`."
-    with socket.socket(socket.AF_UNIX) as other: return other.connect_ex(path) == 0
+def refuse_if_used(path, failure):
+    "Raise a BadConnection that begins with `failure`, unless `path` is a socket that nobody listens on: zmq would replace anything."
+    if not stat.S_ISSOCK(os.lstat(path).st_mode): raise BadConnection(f"{failure}: what has this name is no socket, remove it")
+    with socket.socket(socket.AF_UNIX) as other:
+        if other.connect_ex(path) == 0: raise BadConnection(f"{failure}: Address already in use")
 
 def encrypt(sock, settings):
     "Make `sock` a CURVE server with the key pair in `settings`. Raises: BadConnection."
@@ -130,4 +147,6 @@ def register(context, wire, settings):
         sock.send_multipart([delim, wire.sign([content]), content])
         if not sock.poll(5000): raise BadConnection(f"cannot register at {url}: no acknowledgement within 5 s")
         *_,signature,answer = [b"", *sock.recv_multipart()]
-        if signature != wire.sign([answer]): raise BadConnection(f"cannot register at {url}: the acknowledgement has a bad signature")
+        if not compare_digest(signature, wire.sign([answer])): raise BadConnection(f"cannot register at {url}: the acknowledgement has a bad signature")
+        # who only sends it back needs no key for that
+        if answer == content: raise BadConnection(f"cannot register at {url}: the acknowledgement is the registration itself")

@@ -1,8 +1,10 @@
 "The five sockets of a kernel, bound to what its connection file says."
 from .channel import Channel, Context, Heartbeat
-from .connection import bind
+from .connection import bind, is_local
 from .iopub import IOPub
 from .stdin import Stdin
+
+in_the_clear = "what goes to and from {ip} is not encrypted: whoever reads this network reads code and output, see docs/security.md"
 
 class Sockets:
     "The channels of a kernel and its heartbeat; `died(channel, error)` is called when one of them cannot go on."
@@ -19,6 +21,7 @@ class Sockets:
     def bind(self, connection):
         "Bind all to the ports of `connection`, and tell it which of these were free. Raises: BadConnection."
         for channel in (*self.channels, self.heartbeat): bind(channel.sock, connection.settings, f"{channel.name}_port")
+        if not (is_local(self.shell.sock) or connection.is_encrypted): self.shell.log(in_the_clear.format(**connection.settings))
         connection.announce(self.context, self.wire)
 
     def start(self, on_shell, on_control):

@@ -63,7 +63,7 @@ class Stdin(Channel):
             if e.errno != zmq.EHOSTUNREACH: raise
             self.is_lost = True
 
-    def due(self): return 50 if self.is_lost else None  # zmq has no event for a peer that joins
+    def due(self): return 50 if self.is_lost else super().due()  # zmq has no event for a peer that joins
 
     def pump(self):
         if self.is_lost: self.deliver()

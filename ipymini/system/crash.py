@@ -3,9 +3,8 @@
 Its file has a place for the cell that runs, `cell_size` bytes up to a zero, and behind it what faulthandler wrote of a crash."""
 import faulthandler, os
 
-from .files import Unshared, make_anew, take_over
+from .files import Unshared, make_anew, remove, take_over
 from .log import log
-from .processes import remove
 from .stacks import package
 
 cell_size = 4096

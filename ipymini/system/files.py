@@ -3,6 +3,8 @@
 Read `make_anew` and `take_over`; `Unshared` is a file whose descriptor may be closed, and given to another file, by a cell."""
 import errno, os, stat
 
+from .log import log
+
 # the flags that a platform lacks are 0
 no_links = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 no_waiting = getattr(os, "O_NONBLOCK", 0)  # for a writer, where somebody has put a pipe
@@ -27,6 +29,13 @@ def is_ours_alone(info):
     "True if `info`, of a file that has been unlinked, is that of a regular file of this user's which has no other name."
     is_mine = not hasattr(os, "getuid") or info.st_uid == os.getuid()
     return is_mine and stat.S_ISREG(info.st_mode) and info.st_nlink == 0
+
+def remove(*paths):
+    "Remove the files `paths`, those that are there; what cannot be removed is logged."
+    for path in paths:
+        try: os.remove(path)
+        except FileNotFoundError: pass
+        except OSError as e: log(f"cannot remove {path}: {e.strerror}")
 
 class Unshared:
     "The file with the descriptor `fd`, as long as a cell does not close that: then its number may be another file's."

@@ -4,7 +4,6 @@ A call that only one platform has stands beside its fallback."""
 import os, signal, threading
 
 from .clock import clock
-from .log import log
 
 # -- signals
 
@@ -121,14 +120,6 @@ def exists(pid):
 
 
 # -- files
-
-def remove(*paths):
-    "Remove the files `paths`, those that are there; what cannot be removed is logged."
-    for path in paths:
-        try: os.remove(path)
-        except FileNotFoundError: pass
-        except OSError as e: log(f"cannot remove {path}: {e.strerror}")
-
 
 # -- forks
 
