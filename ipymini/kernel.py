@@ -116,6 +116,7 @@ class Kernel:
             msg.ended = True
             follows_output = msg.has_output  # read once: a thread of the cell may print right now
             self.iopub.send(frames, send_reply if follows_output else None)
+        self.iopub.waker.wake()
         if send_reply and not follows_output: send_reply()
         if self.iopub.journal: self.iopub.journal.cell_ended()
         parent.reset(token)

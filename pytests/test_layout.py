@@ -149,7 +149,7 @@ def test_base_exceptions_are_caught_around_user_code_only():
     "`run_untraced` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
     assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless",
         "contents.error_content", "interrupts.UserCode.drive",
-        "subshell.Subshell.forever", "interrupts.UserCode.outcome", "debugger.untraced.run_untraced.run", "debugger.values.brief", "channels.channel.Waker.wake",
+        "subshell.Subshell.forever", "interrupts.UserCode.outcome", "debugger.untraced.run_untraced.run", "debugger.values.brief", "channels.waker.Waker.wake",
         "compat.loops.aside.call", "compat.loops.run_nested", "compat.threads.carry_into_threads.starting",
         "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
         "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again

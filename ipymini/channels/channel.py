@@ -4,11 +4,11 @@ Read `Channel.serve` for what its thread does; other threads call `send`, `fence
 import atexit, sys, zmq
 from collections import deque
 from functools import lru_cache
-from socket import socketpair
 from threading import Thread, get_ident
 from zmq.backend import Socket
 
 from .drops import Drops
+from .waker import Waker
 from ..wire import BadMessage, Duplicate
 
 shared_size = 2**18  # bytes of a message from which on zmq gets our memory, not a copy of it
@@ -28,6 +28,7 @@ events,pollin,rcvmore,sndmore = map(int, (zmq.EVENTS, zmq.POLLIN, zmq.RCVMORE, z
 class Channel(Thread):
     "A socket and the only thread that touches it; it sleeps in `poll` until the wire or its `waker` rouses it."
     kind = zmq.ROUTER
+    waker_class = Waker
 
     def __init__(self, name, wire, context, log, on_msg=None, on_death=None):
         super().__init__(name=name, daemon=True)
@@ -39,7 +40,7 @@ class Channel(Thread):
         self.on_death = on_death    # gets this channel and an exception when it cannot go on
         self.calls = deque()        # functions to call on this thread
         self.is_closing = False     # True once the thread is to end when nothing is queued
-        self.waker = Waker()
+        self.waker = self.waker_class()
         self.watched = {}           # functions by the descriptor that they wait for
         self.watch(self.waker.fileno(), self.waker.clear)
         self.sock = context.socket(self.kind)
@@ -129,34 +130,6 @@ class Channel(Thread):
         if not is_copied: share_to_the_end()
         for frame in frames[:-1]: send(self.sock, frame, sndmore, is_copied)
         send(self.sock, frames[-1], 0, is_copied)
-
-class Waker:
-    "Rouses a thread out of `poll`."
-    def __init__(self):
-        self.is_roused = False  # True from `wake` until the thread has seen it
-        self.reader,self.writer = socketpair()
-        for end in (self.reader, self.writer): end.setblocking(False)
-
-    def fileno(self):
-        "The descriptor to poll."
-        return self.reader.fileno()
-
-    def wake(self):
-        "Rouse the thread, from any other."
-        if self.is_roused: return
-        self.is_roused = True
-        try: self.writer.send(b"\0")
-        except BaseException:  # an interrupt: nobody would wake the thread ever after
-            self.is_roused = False
-            raise
-
-    def clear(self):
-        "Take note: what is queued from now on rouses the thread anew."
-        self.reader.recv(64)
-        self.is_roused = False
-
-    def close(self):
-        for end in (self.reader, self.writer): end.close()
 
 @lru_cache
 def share_to_the_end():

@@ -10,6 +10,7 @@ from threading import Lock, get_ident
 from .backlog import Backlog, overhead, size
 from .channel import Channel, small
 from .texts import Credit, Flushes, Gathering, Pace, Paces, Text, by_message, piece, pieces, take_message
+from .waker import PatientWaker
 from ..system.clock import clock
 from ..wire import delim, nobody
 
@@ -21,6 +22,7 @@ least_glances = 5    # after that four times the longest pause after which a rea
 class IOPub(Channel):
     "What everybody sees; text is gathered, nothing is dropped but for a reader who does not read."
     kind = zmq.XPUB
+    waker_class = PatientWaker
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -48,11 +50,12 @@ class IOPub(Channel):
         "Queue the message `frames` behind all text so far; `then` is called as by `fence`."
         self.greeting = None
         self.backlog.add(frames, then)
-        self.waker.wake()
+        self.waker.wake_soon()
 
     def fence(self, function):
         "Call `function` on this thread once all that is queued by now is sent, or once a reader holds that up."
-        self.send(None, function)
+        self.backlog.add(None, function)
+        self.waker.wake()
 
     def text(self, name, parent, text):
         "Queue `text` for the stream `name` on behalf of `parent`."
@@ -60,7 +63,7 @@ class IOPub(Channel):
             self.backlog.add_text(Text(name, parent, part, get_ident()))
         if self.awake: return  # which only `due` sets: an interrupt between that and the wake-up would leave the thread asleep
         self.gathering.begin(clock.monotonic())
-        self.waker.wake()
+        self.waker.wake_soon()
 
     def flush(self):
         "Let the text queued so far out and wait until it is; what cannot be let out now is when its stream may send again."

@@ -2,6 +2,7 @@
 from .channel import Channel, Context, Heartbeat
 from .connection import bind, is_local
 from .iopub import IOPub
+from .shell import Shell
 from .stdin import Stdin
 
 in_the_clear = "what goes to and from {ip} is not encrypted: whoever reads this network reads code and output, see docs/security.md"
@@ -14,7 +15,8 @@ class Sockets:
         self.iopub = IOPub("iopub", wire, self.context, log, None, died)
         self.control = Channel("control", wire, self.context, log, None, died)
         self.stdin = Stdin("stdin", wire, self.context, log, None, died)
-        self.shell = Channel("shell", wire, self.context, log, None, died)
+        self.shell = Shell("shell", wire, self.context, log, None, died)
+        self.shell.iopub_waker = self.iopub.waker
         self.heartbeat = Heartbeat("hb", wire, Context(), log)  # of its own: its I/O thread never waits for Python
         self.channels = self.iopub, self.control, self.stdin, self.shell
 
