@@ -17,6 +17,7 @@ command = "python tools/bench"
 usage = f"""{command} setup [NAME...]   make an environment for each kernel to compare
        {command} [OPTIONS]         measure, the kernels taking turns, and print a table
        {command} pods            compare pods with their peers, in an environment of their own
+       {command} restarts        compare restarts in a Jupyter server: with our spare, without, ipykernel
        {command} show FILE         print the table of an earlier --json FILE again, or --plot it"""
 more = f"""setup makes environments in .venvs/, once; our own tree is installed anew each time.
 
@@ -43,6 +44,9 @@ def main():
     if sys.argv[1:2] == ["pods"]:
         from pods import main as compare_pods
         return compare_pods(sys.argv[2:])
+    if sys.argv[1:2] == ["restarts"]:
+        from restarts import main as compare_restarts
+        return compare_restarts(sys.argv[2:])
     options = arguments()
     if options.what == "setup": return setup(options.names, options.python, options.upgrade)
     if options.what == "show": data = json.loads(Path(options.names[0]).read_text())
