@@ -12,6 +12,13 @@ def values(count, text):
     "The numbers that `count` finds in the module `text`, in order of size."
     return sorted(found.value for found in count(Source(text)))
 
+# -- the package
+
+@pytest.mark.parametrize("law", laws.laws, ids=lambda law: law.name)
+def test_the_package_keeps(law):
+    result = law.count(laws.read_package(root/"ipymini"))
+    assert result.value <= law.limit, f"the worst places: {sorted(result.places, reverse=True)[:5]}"
+
 # -- nodes and lines
 
 def test_expression_contexts_are_no_nodes(): assert len(Source("x").nodes()) == 3  # Module, Expr, Name

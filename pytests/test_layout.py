@@ -161,6 +161,7 @@ def test_no_branch_for_a_python_that_is_not_supported():
 
 def test_only_the_fields_of_small_classes_are_typed_on_the_left():
     assert where(lambda o: isinstance(o, ast.AnnAssign)) == {"environments.kernelspecs.Kernel", "environments.pythons.Python", "environments.install.Plan",
+        "environments.install.Start",
         "environments.named.Environment"}
 
 def test_print_is_for_the_command_line_and_for_magics():

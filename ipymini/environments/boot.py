@@ -45,7 +45,8 @@ def outdated(packages):
         for entry in entries:
             match = is_metadata(entry)
             if match: found.setdefault(normal(match[1]), match[2])
-    return {dist for dist in found.keys() & packages.keys() if numbers(found[dist]) < numbers(packages[dist]["minimum"])}
+    def is_old(dist): return numbers(found[dist]) < numbers(packages[dist]["minimum"])
+    return {dist for dist in found.keys() & packages.keys() if is_old(dist)}
 
 is_metadata = re.compile(r"([\w.]+)-(\d[^-]*)(?:-.*)?\.(?:dist|egg)-info$").match
 
@@ -60,6 +61,7 @@ def numbers(version):
 def compiled_in(bytecode, folders):
     "A path hook for modules below `folders` that keeps their compiled code in the folder `bytecode`."
     class Loader(SourceFileLoader):
+        "Loads modules, and keeps their compiled code in `bytecode`."
         def get_code(self, name):
             # another thread that imports meanwhile only finds its bytecode missing, and compiles
             before = sys.pycache_prefix
@@ -71,6 +73,7 @@ def compiled_in(bytecode, folders):
     below = tuple(folder + os.sep for folder in folders)
     foreign = tuple(folder for folder in sys.path if folder)
     def hook(path):
-        if not f"{path}{os.sep}".startswith(below) or path.startswith(foreign): raise ImportError(f"{path} is not lent", path=path)
+        is_lent = f"{path}{os.sep}".startswith(below) and not path.startswith(foreign)
+        if not is_lent: raise ImportError(f"{path} is not lent", path=path)
         return make(path)
     return hook

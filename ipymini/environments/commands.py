@@ -4,7 +4,7 @@ Each command is a function of its name; `main` reads the command line."""
 
 import shutil, sys
 from contextlib import ExitStack
-from fastcore.script import anno_parser
+from fastcore.script import anno_parser, call_parse
 from pathlib import Path
 from sysconfig import get_python_version
 from typing import Annotated
@@ -18,6 +18,7 @@ def option(metavar): return Annotated[str, dict(metavar=metavar)]
 rest = Annotated[str, dict(nargs="...")]
 repeated = Annotated[str, dict(action="append", metavar="OPTION")]
 
+@call_parse
 def create(
     name:str, # small letters, digits, and . _ - between them
     python:option("VERSION")=None, # of Python, as 3.12; by default that of ipymini's own
@@ -42,6 +43,7 @@ def create(
         failing.pop_all()
     tell(env)
 
+@call_parse
 def build(
     name:str, # of the environment
     network:bool=False, # the kernel has a network
@@ -57,6 +59,7 @@ def build(
     maker().build(env, settings if any(settings.values()) else None)
     tell(env)
 
+@call_parse
 def install(
     name:str, # of the environment
     *packages:str, # requirements, as pandas or "pandas<3"
@@ -70,6 +73,7 @@ def install(
     change(env, made, named.with_packages(env.lines(), pinned))
     print(f"{env.requirements} has {', '.join(pinned)}")
 
+@call_parse
 def uninstall(
     name:str, # of the environment
     *packages:str, # their names
@@ -80,6 +84,7 @@ def uninstall(
     env = named.find(name, where(Local, Global))
     change(env, maker(), named.without_packages(env.lines(), packages))
 
+@call_parse
 def shell(
     name:str, # of the environment
     *command:rest, # what to run instead of a shell, as ipython or python file.py
@@ -89,6 +94,7 @@ def shell(
     "Run a shell in an environment, in this folder."
     return maker().shell(named.find(name, where(Local, Global)), command)
 
+@call_parse
 def list_(
     Local:bool=False, # only in ./.ipymini/envs
     Global:bool=False, # only in your own data folder
@@ -97,6 +103,7 @@ def list_(
     rows = [("NAME", "WHERE", "KIND", "PYTHON", "PACKAGES", "SIZE", "KERNEL")]
     show_table([*rows, *map(described, named.every(where(Local, Global)))])
 
+@call_parse
 def save(
     name:str, # of the environment
     file:Path, # to write
@@ -107,6 +114,7 @@ def save(
     maker().save(named.find(name, where(Local, Global)), file)
     print(f"Saved in {file}, {megabytes(file.stat().st_size)}. Where it is wanted: ipymini env load {name} {file.name}")
 
+@call_parse
 def load(
     name:str, # of the environment that is made
     file:Path, # that `ipymini env save` wrote
@@ -122,6 +130,7 @@ def load(
     maker().load(env, file)
     tell(env)
 
+@call_parse
 def remove(
     name:str, # of the environment
     Local:bool=False, # in ./.ipymini/envs
@@ -181,7 +190,9 @@ def described(env):
     if about.get("environment") != str(env.folder): about,spec = {},{}
     kind = images.config_of(env).get("engine", "uv") if spec else "-"
     where = "local" if env.project else "global"
-    return env.name, where, kind, about.get("python", "-"), str(len(env.packages())), size(env, kind), env.kernel if spec else "-"
+    packages = str(len(env.packages()))
+    kernel = env.kernel if spec else "-"
+    return env.name, where, kind, about.get("python", "-"), packages, size(env, kind), kernel
 
 def size(env, kind):
     "The size of what was made of `env`, for a person."

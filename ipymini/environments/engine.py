@@ -47,8 +47,8 @@ class Engine:
         "The EngineError for `text`, which the engine said about the command `args`."
         words = text.strip() or "It said nothing."
         known = [line.split(" | ") for line in advices.strip().splitlines()]
-        advice = next((advice for part,advice in known if part in words.lower()), unknown)
-        return EngineError(f"{self.name} {args[0]} failed:\n{words}\n{advice.format(engine=self.name)}", words)
+        advice = next((advice for part,advice in known if part in words.lower()), unknown).format(engine=self.name)
+        return EngineError(f"{self.name} {args[0]} failed:\n{words}\n{advice}", words)
 
 pipes = dict(stdin=subprocess.DEVNULL, text=True, encoding="utf8", errors="replace")
 
@@ -57,7 +57,7 @@ missing = "no such image", "no such object", "image not known", "no such contain
 
 # what engines and pip say, in small letters, and what to do; the first line whose words are found counts
 advices = """
-cannot connect to the docker daemon | Docker does not run. Start it (sudo systemctl start docker), or install podman, which needs no service.
+cannot connect to the docker daemon | Docker does not run: sudo systemctl start docker. Or install podman, which needs no service.
 error during connect | Docker does not run, or DOCKER_HOST names a place where it is not.
 cannot connect to podman | Podman's machine does not run. Start it: podman machine start
 permission denied while trying to connect | You may not use Docker. Join its group, or install podman.

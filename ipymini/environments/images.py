@@ -26,15 +26,16 @@ class Images:
     def install(self, env, settings=None):
         """Write the kernelspec of `env`, whose image is there, once what a kernel needs has been tried in it.
 
-        `settings`: values for the provisioner's `network` and `options`; None leaves those that the kernel has. Raises NoEnvironment, too."""
+        `settings`: values for the provisioner's `network` and `options`; None leaves those that the kernel has. Also raises
+        NoEnvironment."""
         python = self.python_in(env)
         if python.number < oldest: return print(too_old.format(version=python.version, name=env.name))
         lent = lending.prepare(python, print, lambda python,lent: self.try_out(env, python, lent))
         if settings is None: settings = {name: value for name,value in config_of(env).items() if name in ("network", "options")}
         folders = targets_of(lent)
-        config = dict(image=env.image, engine=self.engine.name, python=python.executable, home=str(env.home), lent=folders) | settings
+        config = dict(image=env.image, engine=self.engine.name, python=python.executable, home=str(env.home), lent=folders)
         start = lending.start_code(command=f"ipymini env build {env.name}", **inside(lent, folders))
-        write_spec(env, config, python, start)
+        write_spec(env, config | settings, python, start)
 
     def python_in(self, env):
         "The `Python` of the image of `env`."

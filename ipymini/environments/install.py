@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastcore.script import anno_parser, call_parse
 from itertools import chain, count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from . import kernelspecs, lending
 from .kernelspecs import Kernel
@@ -18,21 +18,26 @@ from .search import find_environments
 def option(metavar): return Annotated[str, dict(metavar=metavar)]
 pairs = Annotated[str, dict(nargs=2, action="append", metavar=("KEY", "VALUE"))]
 folders = Annotated[str, dict(nargs="*", metavar="DIR")]
+path = option("PATH")
+folder = option("DIR")
+file = option("FILE")
+word = option("NAME")
+text = option("TEXT")
 
 @call_parse
 def install(
-    python:option("PATH")=None, # an interpreter, an environment's folder or a version, as 3.13; nothing is installed there
-    project:option("DIR")=None, # a folder with a pyproject.toml; uv brings its environment up to date at each start
-    script:option("FILE")=None, # a script whose header (PEP 723) says what it needs
+    python:path=None, # an interpreter, an environment's folder or a version, as 3.13; nothing is installed there
+    project:folder=None, # a folder with a pyproject.toml; uv brings its environment up to date at each start
+    script:file=None, # a script whose header (PEP 723) says what it needs
     notebook:bool=False, # notebooks whose first cell (PEP 723) says what they need
     all:folders=None, # every environment of conda, uv, pyenv, pipx, Poetry, and virtual environments below the folders DIR
-    name:option("NAME")=None, # folder name and id of the kernel; by default from the environment's folder
-    display_name:option("TEXT")=None, # what menus show
+    name:word=None, # folder name and id of the kernel; by default from the environment's folder
+    display_name:text=None, # what menus show
     user:bool=False, # where this user's Jupyter looks; the default
     sys_prefix:bool=False, # where the Jupyter of this environment looks
-    prefix:option("PATH")=None, # where the Jupyter of the environment in PATH looks
+    prefix:path=None, # where the Jupyter of the environment in PATH looks
     env:pairs=None, # an environment variable for the kernel; repeatable
-    profile:option("NAME")=None, # start with this IPython profile
+    profile:word=None, # start with this IPython profile
     frozen_modules:bool=False, # start 1 to 2 ms sooner; the debugger cannot step into the standard library
     force:bool=False, # replace another kernel of this name, which uninstall brings back
     yes:bool=False, # answer questions with yes
@@ -40,23 +45,36 @@ def install(
     """Add a kernel to the menus of Jupyter: of this Python, or of another environment, a project, a script.
     The Jupyter of this environment has known the kernel of this Python since pip install. `ipymini uninstall` takes one away."""
     only_one(python=python, project=project, script=script, notebook=notebook, all=all is not None)
-    only_one(user=user, sys_prefix=sys_prefix, prefix=prefix)
-    if all is not None: return install_all(all, yes, dict(sys_prefix=sys_prefix, prefix=prefix, env=env, profile=profile))
-    if name is not None: check_name(name)
+    place = prefix_of(user, sys_prefix, prefix)
+    if all is not None: return install_all(all, yes, dict(prefix=place, env=env, profile=profile))
+    check_name(name)
     plan = plan_for(python, project, script, notebook)
-    kernel = plan.kernel(kernelspecs.kernels_folder(sys.prefix if sys_prefix else prefix), name)
+    kernel = plan.kernel(kernelspecs.kernels_folder(place), name)
     if not (force or yes): may_replace(kernel, elsewhere=not prefix)
-    spec = dict(argv=plan.command(kernel, profile, frozen_modules), display_name=display_name or plan.title_for(name, profile))
-    put(plan, kernel, spec | variables(env, frozen_modules))
+    title = display_name or plan.title_for(name, profile)
+    put(plan, kernel, title, Start(profile, frozen_modules, env))
 
-def variables(env, frozen_modules):
-    "What kernel.json says of environment variables: `env` as the command line has it, nothing if there are none."
-    # debugpy would warn of the frozen modules
-    pairs = [("PYDEVD_DISABLE_FILE_VALIDATION", "1")] * frozen_modules + (env or [])
-    return dict(env=dict(pairs)) if pairs else {}
+def prefix_of(user, sys_prefix, prefix):
+    "The prefix of the Jupyter whose menus are to have the kernel; None for this user's."
+    only_one(user=user, sys_prefix=sys_prefix, prefix=prefix)
+    return sys.prefix if sys_prefix else prefix
 
-def put(plan, kernel, spec):
-    "Write the kernelspec of `kernel`, with `spec` in its kernel.json, and say so."
+class Start(NamedTuple):
+    "How a kernel starts, as the command line has it: `env` are pairs, or None."
+    profile: str | None
+    frozen_modules: bool
+    env: list | None
+
+    @property
+    def variables(self):
+        "What kernel.json says of environment variables, nothing if there are none."
+        # debugpy would warn of the frozen modules
+        pairs = [("PYDEVD_DISABLE_FILE_VALIDATION", "1")] * self.frozen_modules + (self.env or [])
+        return dict(env=dict(pairs)) if pairs else {}
+
+def put(plan, kernel, title, start):
+    "Write the kernelspec of `kernel`, which menus call `title`, and say so."
+    spec = dict(argv=plan.command(kernel, start), display_name=title) | start.variables
     try: kernelspecs.write(kernel, kernelspecs.packaged() | spec, plan.files(kernel))
     except OSError as e:
         sys.exit(f"ipymini: cannot install the kernelspec: {e}\nTry --user, or --prefix PATH with a folder that you may write to.")
@@ -71,6 +89,8 @@ def only_one(**options):
     sys.exit(2)
 
 def check_name(name):
+    "End if `name` cannot name a kernel; None, for none that is given, can."
+    if name is None: return
     # jupyter_client lets `..` pass, and would empty the folder above
     if not re.fullmatch(r"[A-Za-z0-9._-]+", name) or not name.strip("."):
         sys.exit(f"ipymini: {name!r} cannot name a kernel: letters, digits and . _ - can")
@@ -86,7 +106,7 @@ def may_replace(kernel, elsewhere, choices="Choose another with --name, or repla
     spec = kernelspecs.read(found)
     runs = other.target if other else " ".join(spec["argv"][:1])
     whose = f"The name {kernel.name!r} is that of the kernel {spec['display_name']!r} in {found}, which runs {runs or 'notebooks'}"
-    if not (sys.stdin.isatty() and sys.stdout.isatty()): sys.exit(f"ipymini: {whose}. {choices}; uninstall brings it back.")
+    if not is_at_terminal(): sys.exit(f"ipymini: {whose}. {choices}; uninstall brings it back.")
     question = f"{whose}.\nReplace it, until `ipymini uninstall {kernel.name}` brings it back? [y/N] "
     if not asked(question): sys.exit("ipymini: nothing was installed")
 
@@ -121,7 +141,11 @@ def row_of(python, made_by, has_kernel):
 
 def asked(question):
     "True if a person at a terminal says yes."
-    return sys.stdin.isatty() and sys.stdout.isatty() and input(question).strip().lower() in ("y", "yes")
+    return is_at_terminal() and input(question).strip().lower() in ("y", "yes")
+
+def is_at_terminal():
+    "True if a person can be asked."
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 def unused_names(pythons):
     "A name for a kernel of each of `pythons`, that no other kernel has."
@@ -157,10 +181,10 @@ class Plan:
         suffix = f" [profile={profile}]" if profile else ""
         return (self.title if name in (None, self.name) else name) + suffix
 
-    def command(self, kernel, profile, frozen_modules):
-        "The command line that starts `kernel`."
-        flags = ["-P"] if frozen_modules else ["-P", "-Xfrozen_modules=off"]
-        options = ["--profile", profile] if profile else []
+    def command(self, kernel, start):
+        "The command line that starts `kernel` as `start` says."
+        flags = ["-P"] if start.frozen_modules else ["-P", "-Xfrozen_modules=off"]
+        options = ["--profile", start.profile] if start.profile else []
         return [self.interpreter, *flags, *self.words(kernel), "-f", "{connection_file}", *options]
 
     def words(self, kernel):
@@ -232,17 +256,20 @@ def state_of(kernel): return f"{short(kernel.missing)} is gone" if kernel.missin
 def short(path):
     "`path` with ~ for the user's home."
     home = str(Path.home())
-    return f"~{str(path)[len(home):]}" if f"{path}/".startswith(f"{home}/") else str(path)
+    is_below = f"{path}/".startswith(f"{home}/")
+    return f"~{str(path)[len(home):]}" if is_below else str(path)
 
 def show_table(rows):
     "Print `rows`, the first of them a head, in columns."
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows: print("  ".join(f"{cell:{width}}" for cell,width in zip(row, widths)).rstrip())
+    for row in rows:
+        cells = [f"{cell:{width}}" for cell,width in zip(row, widths)]
+        print("  ".join(cells).rstrip())
 
 @call_parse
 def uninstall(
     name:str, # as `ipymini kernels` shows it
-    prefix:option("PATH")=None, # of the Jupyter of the environment in PATH
+    prefix:path=None, # of the Jupyter of the environment in PATH
 ):
     "Take a kernel of ours out of the menus of Jupyter; another that it had replaced comes back."
     folder = kernelspecs.all_specs(prefix).get(name.lower())

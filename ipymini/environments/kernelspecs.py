@@ -48,7 +48,8 @@ def ours(name, folder):
     "The `Kernel` whose spec lies in `folder`, or None if that starts something else."
     spec = read(folder)
     argv = spec["argv"]
-    if any(word.endswith("start.py") for word in argv) and boot_of(folder): return Kernel(name, folder, "lent", argv[0])
+    is_lent = any(word.endswith("start.py") for word in argv) and boot_of(folder)
+    if is_lent: return Kernel(name, folder, "lent", argv[0])
     if "ipymini" not in argv: return None
     metadata = spec.get("metadata", {})
     if "kernel_provisioner" in metadata:

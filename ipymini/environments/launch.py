@@ -35,7 +35,8 @@ def parse(argv):
 
 def run(python, words):
     "Become `python` with the command line `words`."
-    flags = ["-P", *(f"-X{name}={value}" for name,value in sys._xoptions.items() if name == "frozen_modules")]
+    flags = ["-P"]
+    if "frozen_modules" in sys._xoptions: flags.append(f"-Xfrozen_modules={sys._xoptions['frozen_modules']}")
     os.execv(python, [python, *flags, *words])
 
 def run_own(words): run(sys.executable, words)

@@ -170,8 +170,9 @@ package = Path(__file__).absolute().parents[1]
 
 def bytecode_folder(python, folders):
     "Where bytecode for `python` is kept: a folder of our cache if it is not of our version, or may not be written beside the sources."
-    same = python.tag == sys.implementation.cache_tag
-    return None if same and all(os.access(folder, os.W_OK) for folder in folders) else str(cache()/"bytecode"/python.tag)
+    is_same = python.tag == sys.implementation.cache_tag
+    if is_same and all(os.access(folder, os.W_OK) for folder in folders): return None
+    return str(cache()/"bytecode"/python.tag)
 
 # -- for another Python than ours
 

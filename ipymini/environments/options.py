@@ -9,7 +9,8 @@ home_target = "/opt/ipymini/home"  # where its home is mounted
 def container_options(engine, cwd, home, lent) -> list:
     """Options for the engine's commands `create` and `run`: who it runs as, what it sees of this machine, what it may.
 
-    `home`: the folder that is its home, or None for an empty one in memory. `lent`: {folder of ours: where it is mounted}. Whether it has a network, the caller says."""
+    `home`: the folder that is its home, or None for an empty one in memory. `lent`: {folder of ours: where it is mounted}.
+    Whether it has a network, the caller says."""
     uid,gid = owner(cwd)
     options = ["--rm", "--label=ipymini", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--security-opt=label=disable"]
     options.append(f"--user={uid}:{gid}")

@@ -89,7 +89,8 @@ class Spares:
         "A spare that has been told to become the kernel `cmd`; None if none waits, or the order does not suit one."
         env = {**(kw.get("env") or os.environ), "JPY_PARENT_PID": str(os.getpid())}
         cwd = kw.get("cwd") or os.getcwd()
-        order = json.dumps(dict(env=env, cwd=cwd, start=start.command, argv=cmd[len(start.command):])) + "\n"
+        options = cmd[len(start.command):]
+        order = json.dumps(dict(env=env, cwd=cwd, start=start.command, argv=options)) + "\n"
         # a pipe holds 64 KB: more would keep the server waiting
         if len(order) > 60_000 or not os.path.isdir(cwd): return None
         with self.lock: process = self.processes.pop(start.key, None)
@@ -111,8 +112,9 @@ class Spares:
             self.processes = {key: process for key,process in self.processes.items() if process.poll() is None}
             if most < 1 or start.key in self.processes or memory_is_short(): return
             while len(self.processes) >= most: self.end(next(iter(self.processes)))
-            pipe = dict(stdin=subprocess.PIPE, start_new_session=True, cwd="/")
-            self.processes[start.key] = subprocess.Popen([*start.command, "spare", room], env={**os.environ, **start.early}, **pipe)
+            env = {**os.environ, **start.early}
+            options = dict(stdin=subprocess.PIPE, start_new_session=True, cwd="/")
+            self.processes[start.key] = subprocess.Popen([*start.command, "spare", room], env=env, **options)
 
     def end(self, key):
         "Let the spare of `key` end, which it does when its stdin does."
@@ -130,7 +132,8 @@ def memory_is_short():
     "True where the system says that less than `least` bytes of memory are free; a container may have less than its host."
     free = []
     try:
-        with open("/proc/meminfo") as file: free += [int(line.split()[1])*1024 for line in file if line.startswith("MemAvailable")]
+        with open("/proc/meminfo") as file: lines = [line.split() for line in file]
+        free += [int(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:"]
         with open("/sys/fs/cgroup/memory.max") as most, open("/sys/fs/cgroup/memory.current") as now:
             text = most.read().strip()
             if text != "max": free.append(int(text) - int(now.read()))

@@ -30,7 +30,8 @@ class Python:
     def name(self):
         "A word for a person who has several: the environment's folder, or pythonX.Y for one that is not in an environment."
         folder = Path(self.prefix)
-        if self.prefix == self.base and not (folder/"conda-meta").exists(): return f"python{self.number[0]}.{self.number[1]}"
+        is_environment = self.prefix != self.base or (folder/"conda-meta").exists()
+        if not is_environment: return "python{}.{}".format(*self.number)
         if folder.name in ("venv", ".venv", "env", ".env"): folder = folder.parent
         return folder.name
 
@@ -38,7 +39,9 @@ def inspect_python(path):
     "The `Python` at `path`. Raises NoEnvironment."
     try: out = subprocess.run([path, "-I", "-c", asked], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as e: raise NoEnvironment(f"{path} does not run: {e}") from None
-    if out.returncode: raise NoEnvironment(f"{path} is no Python 3: {(out.stderr.strip().splitlines() or ['it says nothing'])[-1]}")
+    if out.returncode:
+        said = out.stderr.strip().splitlines() or ["it says nothing"]
+        raise NoEnvironment(f"{path} is no Python 3: {said[-1]}")
     return Python(**json.loads(out.stdout) | dict(executable=path))
 
 def find_python(text):

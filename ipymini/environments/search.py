@@ -46,7 +46,9 @@ def known_places():
         made_by,variable,inside,*usual = line.split()
         named = os.environ.get(variable)
         places = [os.path.join(named, inside)] if named else usual
-        for place in places: yield from ((made_by, folder) for folder in sorted(glob(os.path.expanduser(os.path.join(place, "*")))))
+        for place in places:
+            folders = sorted(glob(os.path.expanduser(f"{place}/*")))
+            yield from ((made_by, folder) for folder in folders)
     # conda's own list of all that it ever made
     listed = Path.home()/".conda/environments.txt"
     if listed.exists(): yield from (("conda", folder) for folder in listed.read_text().splitlines() if folder)

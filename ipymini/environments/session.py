@@ -4,7 +4,7 @@ Its connection file lies where a Jupyter server looks for kernels that it has no
 `ipymini`. Read `session` first."""
 
 import json, os, shutil, signal, subprocess, sys, tempfile, time
-from fastcore.script import anno_parser
+from fastcore.script import anno_parser, call_parse
 from importlib.util import find_spec
 from jupyter_client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
@@ -20,6 +20,7 @@ from .options import container_options, mount
 
 def option(metavar): return Annotated[str, dict(metavar=metavar)]
 
+@call_parse
 def session(
     project:option("DIR")=None, # a folder with a pyproject.toml, whose environment uv makes
     env:option("NAME")=None, # an environment that `ipymini env` made
@@ -119,20 +120,34 @@ reloading = "get_ipython().run_line_magic('load_ext', 'autoreload'); get_ipython
 def start(name, project, env, autoreload):
     "The Session that is started. Raises BadName, NoEnvironment, EngineError."
     environment = named.find(env) if env else None
-    path = Path(project).expanduser().absolute() if project else None
-    if path and not (path/"pyproject.toml").exists(): raise NoEnvironment(f"There is no pyproject.toml in {path}")
-    name = named.plain(name or env or (path.name if path else "session"))
-    if name in sessions(): raise BadName(f"There is a session {name} already: ipymini session --attach {name}, or --stop {name}")
-    code = f"{stay}\n{reloading}" if autoreload else stay
+    path = project_folder(project) if project else None
+    name = unused_name(name or env or (path.name if path else "session"))
     place = tempfile.mkdtemp(prefix="session-ipymini-", dir="/tmp")  # the path of a socket has 107 bytes at most
-    connection = f"{place}/kernel.json"
-    kernel = environment.kernel if environment else "ipymini"
-    write_connection_file(connection, transport="ipc", ip=f"{place}/s", key=os.urandom(16).hex().encode(), kernel_name=kernel)
-    words = ["-f", connection, "-c", code]
-    about = dict(folder=place, what=f"project {path}" if path else f"environment {env}" if env else "own Python")
-    if environment and images.config_of(environment): about |= run_container(environment, place, words)
-    else: about |= run_process(command_for(environment, path), words, place)
-    return ready(registered(name, connection, about))
+    connection = make_connection(place, environment.kernel if environment else "ipymini")
+    words = ["-f", connection, "-c", f"{stay}\n{reloading}" if autoreload else stay]
+    if environment and images.config_of(environment): found_by = run_container(environment, place, words)
+    else: found_by = run_process(command_for(environment, path), words, place)
+    what = f"project {path}" if path else f"environment {env}" if env else "own Python"
+    return ready(registered(name, connection, dict(found_by, folder=place, what=what)))
+
+def project_folder(project):
+    "The folder `project`, as a Path. Raises NoEnvironment if it is none of a project."
+    path = Path(project).expanduser().absolute()
+    if (path/"pyproject.toml").exists(): return path
+    raise NoEnvironment(f"There is no pyproject.toml in {path}")
+
+def unused_name(text):
+    "A session's name, made of `text`. Raises BadName if there is one of that name."
+    name = named.plain(text)
+    if name not in sessions(): return name
+    raise BadName(f"There is a session {name} already: ipymini session --attach {name}, or --stop {name}")
+
+def make_connection(place, kernel_name):
+    "The connection file that is made in the folder `place`, with sockets there."
+    file = f"{place}/kernel.json"
+    key = os.urandom(16).hex().encode()
+    write_connection_file(file, transport="ipc", ip=f"{place}/s", key=key, kernel_name=kernel_name)
+    return file
 
 def command_for(environment, project):
     "The command that starts the kernel of an environment without a container, of a project, or our own."
@@ -155,7 +170,9 @@ def run_container(environment, place, words):
     container = os.path.basename(place)
     options = ["--detach", "--name", container, "--pull=never", *container_options(engine, os.getcwd(), environment.home, config["lent"])]
     if not config.get("network"): options.append("--network=none")
-    options += [*mount(place), *mount(images.kernel_of(environment).folder/"start.py", start_target, readonly=True), *config.get("options", [])]
+    options += mount(place)
+    options += mount(images.kernel_of(environment).folder/"start.py", start_target, readonly=True)
+    options += config.get("options", [])
     command = [config["python"], "-P", "-Xfrozen_modules=off", start_target, *words]
     engine.run("run", *options, "--entrypoint=", config["image"], *command)
     return dict(engine=engine.path, container=container)
@@ -164,8 +181,9 @@ def registered(name, connection, about):
     "The Session of the kernel on the file `connection`, where servers find it."
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder()/f"{name}.json"
+    settings = json.loads(Path(connection).read_text()) | dict(ipymini=about)
     descriptor = os.open(file, os.O_WRONLY|os.O_CREAT|os.O_TRUNC, 0o600)
-    with open(descriptor, "w") as out: json.dump(json.loads(Path(connection).read_text()) | dict(ipymini=about), out)
+    with open(descriptor, "w") as out: json.dump(settings, out)
     return Session(file)
 
 def ready(made):

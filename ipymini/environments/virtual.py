@@ -14,7 +14,7 @@ def build(env, settings=None):
     "Make the virtual environment of `env` anew, and its kernelspec. Containers alone have `settings`."
     print(f"There is no podman or docker to use: uv makes {env.name} a virtual environment, from the same requirements.txt.")
     if settings and any(settings.values()):
-        raise NoEnvironment(f"--network, --memory, --cpus and --option are for containers, and there is no engine for one. {install_podman}")
+        raise NoEnvironment(f"--network, --memory, --cpus and --option are for containers, which need an engine. {install_podman}")
     version = env.python()
     if not version: raise NoEnvironment(f"{env.name} starts from the image {env.base()}, which needs podman or docker. {install_podman}")
     run(["venv", "--clear", "--python", version, str(env.venv)], print)
@@ -51,7 +51,8 @@ def shell(env, command):
     words = list(command) or [os.environ.get("SHELL", "sh")]
     program = shutil.which(words[0], path=path)
     if not program: raise NoEnvironment(f"There is no program {words[0]} in {env.name}")
-    return subprocess.run([program, *words[1:]], env=dict(os.environ, VIRTUAL_ENV=str(env.venv), PATH=path)).returncode
+    variables = dict(os.environ, VIRTUAL_ENV=str(env.venv), PATH=path)
+    return subprocess.run([program, *words[1:]], env=variables).returncode
 
 def size(env):
     "The bytes that the virtual environment takes, or None if there is none."
@@ -64,7 +65,8 @@ def remove(env):
 
 def save(env, file):
     "Say what to do instead: there is no image."
-    raise NoEnvironment(f"An image can be saved, and for that podman or docker is needed. Or copy {env.folder}; there: ipymini env build {env.name}")
+    advice = f"copy {env.folder}; there: ipymini env build {env.name}"
+    raise NoEnvironment(f"An image can be saved, and for that podman or docker is needed. Or {advice}")
 
 def load(env, file):
     "Say what is needed."

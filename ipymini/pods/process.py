@@ -26,7 +26,8 @@ class Process:
         self.report = TemporaryFile()  # where the pod's faulthandler writes
         theirs = [calls, control, life]
         fds = [*theirs, self.report.fileno()]
-        try: self.popen = self.open([*argv, str(start_file), str(cache()/"bytecode/pods")], fds, token, dict(env=env, cwd=cwd))
+        words = [*argv, str(start_file), str(cache()/"bytecode/pods")]
+        try: self.popen = self.open(words, fds, token, dict(env=env, cwd=cwd))
         except OSError as error:
             self.let_go()
             raise PodError(f"the pod did not start: {error}") from None

@@ -1,8 +1,7 @@
 """A cell that goes on while its page is closed: lines, a figure that changes, a progress bar, an error.
 
 It goes on when another client sets `go`."""
-import time
-import matplotlib.pyplot as plt
+import time, matplotlib.pyplot as plt
 from IPython.display import display
 from tqdm import tqdm
 
