@@ -66,8 +66,8 @@ class Wire:
         if len(parts) < 4: raise BadMessage(f"{len(frames)-where-1} frames after the delimiter, at least 5 needed")
         self.check(bytes(signature), parts)
         header,parent_header,metadata,content = map(load, parts)
-        named = [header.get("msg_type"), header.get("msg_id")]
-        if not all(isinstance(name, str) for name in named): raise BadMessage("a header without msg_type or msg_id")
+        for name in ("msg_type", "msg_id"):
+            if not isinstance(header.get(name), str): raise BadMessage("a header without msg_type or msg_id")
         # anybody can read what a kernel has signed for everybody, and send it here; a kernel before this one may have had our key
         if str(header.get("session")).startswith(ours): raise BadMessage("a message that a kernel has sent")
         buffers = [memoryview(frame) for frame in frames[where+6:]]

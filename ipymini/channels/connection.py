@@ -147,6 +147,7 @@ def register(context, wire, settings):
         sock.send_multipart([delim, wire.sign([content]), content])
         if not sock.poll(5000): raise BadConnection(f"cannot register at {url}: no acknowledgement within 5 s")
         *_,signature,answer = [b"", *sock.recv_multipart()]
-        if not compare_digest(signature, wire.sign([answer])): raise BadConnection(f"cannot register at {url}: the acknowledgement has a bad signature")
+        if not compare_digest(signature, wire.sign([answer])):
+            raise BadConnection(f"cannot register at {url}: the acknowledgement has a bad signature")
         # who only sends it back needs no key for that
         if answer == content: raise BadConnection(f"cannot register at {url}: the acknowledgement is the registration itself")
