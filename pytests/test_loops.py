@@ -80,14 +80,42 @@ await serve()"""
     r = kc.wait(id)
     assert (r.content["ename"], r.stderr) == ("KeyboardInterrupt", "")
 
-@pytest.mark.parametrize("end", ["q", "c"])
-def test_breakpoint_stops_again_after_an_earlier_one_has_ended(own, end):
-    kc = own()
-    for _ in range(2):
-        id = kc.cell("breakpoint()\n1", allow_stdin=True)
-        assert kc.prompt()["content"]["prompt"].endswith("> ")
-        kc.input(end)
-        kc.wait(id)
+def stopped(kc, code="breakpoint()\n1"):
+    "Run `code` until the debugger asks; its id"
+    id = kc.cell(code, allow_stdin=True)
+    assert kc.prompt()["content"]["prompt"] == "ipdb> "
+    return id
+
+set_trace = "from IPython.core.debugger import set_trace\nset_trace()\n1"
+
+@pytest.mark.parametrize("code", ["breakpoint()\n1", set_trace, "import pdb\npdb.set_trace()\n1"])
+@pytest.mark.parametrize("end", ["q", "c", "interrupt"])
+def test_breakpoint_stops_again_after_an_earlier_stop_has_ended(own_kc, code, end):
+    id = stopped(own_kc, code)
+    if end == "interrupt": own_kc.interrupt()
+    else: own_kc.input(end)
+    assert own_kc.wait(id).content.get("ename", "BdbQuit") == dict(interrupt="KeyboardInterrupt").get(end, "BdbQuit")
+    id = stopped(own_kc)
+    own_kc.interrupt()
+    assert own_kc.wait(id).content["ename"] == "KeyboardInterrupt"
+
+def test_breakpoint_stops_after_one_that_could_not_ask(own_kc):
+    assert own_kc.run("breakpoint()\n1").content["ename"] == "StdinNotImplementedError"
+    id = stopped(own_kc)
+    own_kc.input("c")
+    assert own_kc.wait(id).result == "1"
+
+def test_a_debugger_steps_after_earlier_stops_have_ended(own_kc):
+    for code,end in ((set_trace, "c"), ("breakpoint()\n1", "q")):
+        id = stopped(own_kc, code)
+        own_kc.input(end)
+        own_kc.wait(id)
+    id = stopped(own_kc, "def f():\n    breakpoint()\n    a = 1\n    b = 2\n    return a+b\nf()")
+    for command in ("n", "n", "n", "p (a, b)", "c"):
+        own_kc.input(command)
+        if command != "c": own_kc.prompt()
+    r = own_kc.wait(id)
+    assert (r.result, "(1, 2)" in r.stdout) == ("3", True)
 
 hang = "import hashlib\ndef slow():\n    hashlib.pbkdf2_hmac('sha256', b'', b'', 6_000_000)\nprint('on')\nslow()"
 

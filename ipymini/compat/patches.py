@@ -42,18 +42,27 @@ def cell_with_class(name):
     return next((file for file in cells if any(map(is_head, linecache.getlines(file)))), None)
 
 def let_interrupts_leave(debugger):
-    """IPython's debugger in the place of pdb's.
+    """A debugger of ours, which an interrupt ends with its cell, in the place of pdb's and of the one that IPython's `set_trace` makes.
 
-    An interrupt ends the cell, where one of them would ask again and the other go on."""
+    At an interrupt IPython's asks again, and the one of its shell goes on."""
     pdb = sys.modules["pdb"]
-    original = pdb.Pdb.interaction
+    forget_at_end(debugger.Pdb)
+    ours = type("Pdb", (debugger.InterruptiblePdb,), dict(interaction=pdb.Pdb.interaction))
+    forget_at_end(ours)
+    pdb.Pdb = debugger.Pdb = ours
 
+def forget_at_end(Pdb):
+    """Have the class `Pdb` forget its instance at the end of each interaction.
+
+    Python 3.14 would use it again for the next `breakpoint()`, though it was told to stop nowhere."""
+    original = Pdb.interaction
+
+    @wraps(original)
     def interaction(self, *args):
         try: return original(self, *args)
-        # Python 3.14 would use it again for `breakpoint()`, though it was told to stop nowhere
-        finally: pdb.Pdb._last_pdb_instance = None
+        finally: sys.modules["pdb"].Pdb._last_pdb_instance = None
 
-    pdb.Pdb = type("Pdb", (debugger.InterruptiblePdb,), dict(interaction=interaction))
+    Pdb.interaction = interaction
 
 def let_anyio_nest(eventloop):
     "`anyio.run` looks for a running loop before it calls asyncio."
