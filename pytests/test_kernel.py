@@ -1,6 +1,6 @@
 """What holds for every request and on iopub, and the requests that no other file is about
 
-Every message of protocol.md section 2 with every field, on the right channel, in the right order: here, in test_execute.py, test_shown.py, test_errors.py,
+Every message of docs/protocol.md with every field, on the right channel, in the right order: here, in test_execute.py, test_shown.py, test_errors.py,
 test_complete.py, test_comm_messages.py; what is wrong on purpose in test_wrong.py. What tells about start and end of a kernel is in test_process.py."""
 import json, os, pytest, re, sys
 from helpers import dealer, subscriber

@@ -1,4 +1,4 @@
-"""The laws of the house, style.md section 2, read off the source: who imports whom, who may touch what
+"""The laws of the house, docs/style.md, read off the source: who imports whom, who may touch what
 
 `rooms.txt` is the map of the package: each room, the rooms of ours that it imports, and the libraries beside Python's own that it does."""
 
@@ -135,8 +135,8 @@ def test_exceptions_are_caught_by_name():
         "channels.channel.Channel.take", "debugger.thread.DebugThread.run",
         "kernel.Kernel.pack_reply",  # a reply that has no JSON form
         "lifecycle.Lifecycle.run",  # whatever keeps the shell from loading is told
-        "kernel.complete",  # a completer of the user's that fails gives no matches, protocol.md 2.10
-        "debugger.requests.Debugger.request",  # every debug_request needs a DAP response, protocol.md 4.1
+        "kernel.complete",  # a completer of the user's that fails gives no matches, docs/protocol.md
+        "debugger.requests.Debugger.request",  # every debug_request needs a DAP response, docs/protocol.md
         "contents.error_content",  # `str` of the user's exception
         "bridge.Bridge.flush_streams",  # the user's streams
         "tracebacks.or_python_format.structured_traceback",  # an error is shown, whatever keeps IPython from formatting it

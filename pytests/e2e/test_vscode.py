@@ -1,4 +1,4 @@
-"""VS Code's sequence of messages (protocol.md 4.8, 7.5), played by a client, on whatever kernel --kernel names
+"""VS Code's sequence of messages (docs/protocol.md), played by a client, on whatever kernel --kernel names
 
 VS Code asks for kernel_info on both channels until it has an answer, runs hidden cells that are not counted, dumps all cells before it debugs, ends kernels by killing them."""
 
