@@ -3,7 +3,6 @@
 import os, re, shutil, subprocess, sys, tarfile, zipfile
 from email import message_from_string
 from helpers import root
-from pathlib import Path
 import pytest
 
 yaml = pytest.importorskip("yaml")

@@ -7,7 +7,7 @@ from pathlib import Path
 from mkdocs.structure.files import File
 
 root = Path(__file__).resolve().parent.parent
-pages = {"CHANGELOG.md": "changelog.md", "DEVLOG.md": "devlog.md", "CONTRIBUTING.md": "contributing.md"}
+pages = {"CHANGELOG.md": "changelog.md", "DEVLOG.md": "devlog.md", "CONTRIBUTING.md": "contributing.md", "CODE_OF_CONDUCT.md": "conduct.md"}
 others = {"examples/tour.ipynb": "tour.ipynb"}
 
 def on_files(files, config):
