@@ -24,3 +24,12 @@ def one_line(p):
     assert p.returncode == 1
     assert err.startswith("ipymini: ") and err.count("\n") == 1
     return err
+
+def listening_ports(pid):
+    "The TCP ports on which the process `pid` listens"
+    inodes = set()
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        try: inodes.add(str(fd.readlink()))
+        except OSError: pass  # closed
+    rows = [row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]]
+    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}

@@ -1,4 +1,4 @@
-"The wire to debugpy's adapter: a client of the Debug Adapter Protocol (DAP)."
+"The wire to debugpy: a client of the Debug Adapter Protocol (DAP)."
 import json, socket, threading
 from concurrent.futures import Future
 from itertools import count
@@ -11,16 +11,16 @@ class Refused(Exception):
     "A DAP request that fails, and why."
 
 class Link:
-    """A connection to debugpy's adapter at `address`: requests go out, responses to whoever asked, events to `on_event`.
+    """A connection to debugpy by `sock`: requests go out, responses to whoever asked, events to `on_event`.
 
     One thread reads, so responses and events are handed on in the order in which they come."""
-    def __init__(self, address, on_event):
-        self.sock = socket.create_connection(address, answer_timeout)
-        self.sock.settimeout(None)
+    def __init__(self, sock, on_event):
+        self.sock = sock
         self.file = self.sock.makefile("rb")
         self.on_event = on_event
         self.numbers = count(1)  # of requests
         self.waiting = {}        # futures of responses by the numbers of their requests
+        self.is_closed = False   # True once we have hung up
         self.lock = threading.Lock()  # one thread sends at a time: messages do not mix
         self.thread = untraced(threading.Thread(target=self.run, name="debugger", daemon=True))
         self.thread.start()
@@ -41,9 +41,10 @@ class Link:
         return response
 
     def close(self):
-        "Hang up, which debugpy does itself after a disconnect."
+        "Hang up."
+        self.is_closed = True
         try: self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError: pass  # debugpy was faster
+        except OSError: pass  # debugpy was first
         self.sock.close()
 
     def run(self):
@@ -51,11 +52,14 @@ class Link:
         try:
             while message := self.read(): self.hand_on(message)
         except (OSError, ValueError): pass  # cut off, between or within messages
-        finally: self.lost()
+        finally:
+            self.lost()
+            if not self.is_closed: self.on_event(dict(type="event", event="terminated"))
 
     def hand_on(self, message):
         "Give an event to `on_event`, a response to whoever waits for it."
         if message["type"] == "event": return self.on_event(message)
+        if message["type"] != "response": return  # debugpy has nothing to ask of us
         response = self.waiting.pop(message["request_seq"], None)
         if response: response.set_result(message)
 
@@ -68,8 +72,6 @@ class Link:
     def read(self):
         "The next message, None at the end."
         size = 0
-        quick_ack = getattr(socket, "TCP_QUICKACK", None)  # without it the second of two events is 40 ms late
-        if quick_ack is not None: self.sock.setsockopt(socket.IPPROTO_TCP, quick_ack, 1)
         while line := self.file.readline().strip():
             if line.lower().startswith(b"content-length:"): size = int(line[15:])
         return json.loads(self.file.read(size)) if size else None

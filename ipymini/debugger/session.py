@@ -1,18 +1,19 @@
-"""A session of the debugger: from initialize, which starts debugpy's adapter, by attach to disconnect.
+"""A session of the debugger: from initialize, which starts debugpy, by attach to disconnect.
 
 Read `initialize`, `attach` and `disconnect`, then `pass_on`, the way of most requests, then `on_event`. All runs on the
 thread for debug requests, but `on_event` on the link's, `interrupt` on the control thread, and `keep_tracing` on those
 that run cells."""
-import sys, threading
+import sys
 
-from .adapter import Adapter
+from .backend import Backend
 from .changes import Changes
-from .link import Link, Refused, answer_timeout, body_of
+from .link import Link, Refused
 from ..system.stacks import package
 
 stepping = {"next", "stepIn", "stepOut", "goto"}
 resuming = {"continue", *stepping}
 needs_stop = {"exceptionInfo", *stepping}
+for_all = {"continue", "pause"}  # threads stop and go on together
 
 # what runs around a cell: debugpy does not stop there
 plumbing = """IPython traitlets zmq tornado asyncio decorator comm runpy
@@ -23,10 +24,9 @@ class Session:
     def __init__(self, ip, publish):
         self.ip = ip
         self.publish = publish
-        self.adapter = Adapter()
+        self.backend = Backend()
         self.changes = Changes()
-        self.link = None       # to the adapter; None without a session
-        self.ready = None      # Event: `attach` waits until debugpy can be configured, or has refused
+        self.link = None       # to debugpy; None without a session
         self.threads = set()   # by their numbers in DAP
         self.stopped = frozenset()  # those that are stopped
         self.breakpoints = {}  # lists by path, as debugpy has set them
@@ -36,34 +36,35 @@ class Session:
 
     def initialize(self, args):
         "Start a session; debugpy's capabilities."
-        is_first = not self.adapter.debugger
-        self.adapter.listen()
-        if is_first and self.adapter.uses_settrace: self.ip.events.register("pre_execute", self.keep_tracing)
-        self.ready = threading.Event()
+        is_first = not self.backend.debugger
+        sock = self.backend.connect()
+        if is_first and self.backend.uses_settrace: self.ip.events.register("pre_execute", self.keep_tracing)
         self.threads = set()
-        self.link = Link(self.adapter.address, self.on_event)
-        return self.link.ask("initialize", args)
+        self.link = Link(sock, self.on_event)
+        try: return self.link.ask("initialize", args)
+        except Refused:
+            self.end()
+            raise
 
     def attach(self, args):
-        "Attach and configure debugpy, which answers the one only after the other."
-        response = self.link.send("attach", self.attach_arguments(args))
-        response.add_done_callback(lambda _: self.ready.set())  # whichever comes first: debugpy is ready, or refuses
-        if self.ready.wait(answer_timeout) and not response.done(): self.link.ask("configurationDone", {})
-        body = body_of(response)
+        "Attach and configure debugpy."
+        body = self.link.ask("attach", self.attach_arguments(args))
+        self.link.ask("configurationDone", {})
         self.changes.leave()
         self.changes.enter(self.ip)
-        if self.adapter.uses_settrace: self.trace_all()
+        if self.backend.uses_settrace: self.trace_all()
         return body
 
     def attach_arguments(self, args):
-        "The client's, with the adapter's address, and rules that keep debugpy out of us and of what runs around a cell."
-        host,port = self.adapter.address
+        "The client's, with rules that keep debugpy out of us and of what runs around a cell. Raises: Refused."
+        options = args.get("debugOptions") or []
+        if not isinstance(options, list): raise Refused("debugOptions must be a list")
         ours = dict(path=package, include=False)
         around = [dict(module=name, include=False) for name in plumbing]
         rules = [*(args.get("rules") or []), ours, *around]
         # told each time: else it is what it was in the last session
-        just_my_code = "DebugStdLib" not in (args.get("debugOptions") or [])
-        return dict(justMyCode=just_my_code) | args | dict(connect=dict(host=host, port=port), rules=rules)
+        just_my_code = "DebugStdLib" not in options
+        return dict(justMyCode=just_my_code) | args | dict(rules=rules)
 
     def trace_all(self):
         "Have all threads traced again: `keep_tracing` may have ended it."
@@ -81,14 +82,20 @@ class Session:
 
     def disconnect(self):
         "End the session, not the process: everything is as it was before."
-        try: return self.link.ask("disconnect", dict(restart=False, terminateDebuggee=False)) if self.is_open else {}
+        if not self.is_open: return self.end()
+        try: return self.link.ask("disconnect", dict(restart=False, terminateDebuggee=False))
         finally:
-            self.hang_up()
-            self.link = None
-            self.stopped = frozenset()
-            self.breakpoints.clear()
-            self.changes.leave()
-            self.adapter.let_go()
+            self.end()
+            self.publish(dict(type="event", event="terminated"))
+
+    def end(self):
+        "Leave nothing of the session."
+        self.hang_up()
+        self.link = None
+        self.stopped = frozenset()
+        self.breakpoints.clear()
+        self.changes.leave()
+        self.backend.let_go()
 
     def hang_up(self):
         "Close the connection to debugpy."
@@ -107,6 +114,7 @@ class Session:
         "The body of debugpy's response. Raises: Refused where debugpy would not answer."
         if command == "continue" and not self.stopped: return dict(allThreadsContinued=True)
         if command in needs_stop and args.get("threadId") not in self.stopped: raise Refused("the thread is not stopped")
+        if command in for_all: args = dict(args, threadId="*")
         return self.resume(command, args) if command in resuming else self.link.ask(command, args)
 
     def resume(self, command, args):
@@ -135,8 +143,7 @@ class Session:
         "Pass an event on, once we know all that a frontend may ask us when it sees it. On the link's thread."
         kind = event["event"]
         body = event.get("body") or {}
-        if kind == "initialized": self.ready.set()
-        elif kind == "thread": self.on_thread(body)
+        if kind == "thread": self.on_thread(body)
         elif kind == "stopped": self.on_stopped(body)
         elif kind in ("continued", "terminated"): self.on_continued(body)
         self.publish(event)

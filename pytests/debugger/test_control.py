@@ -2,11 +2,11 @@
 import pytest
 from dap import lab
 
-hang = """import debugpy, threading
+hang = """import debugpy.server.api, pydevd, threading
 end = threading.Event()
-debugpy.listen = lambda address: end.wait()
-import ipymini.debugger.adapter
-ipymini.debugger.adapter.answer_timeout = {seconds}"""
+pydevd.settrace = lambda *args, **kw: end.wait()
+import ipymini.debugger.backend
+ipymini.debugger.backend.answer_timeout = {seconds}"""
 
 @pytest.fixture
 def starting(own_dbg):
@@ -45,6 +45,10 @@ def test_a_start_of_debugpy_that_does_not_end_is_refused(own_dbg):
     own_dbg.kc.run(hang.format(seconds=.1))
     assert "debugpy did not start within 0.2 s" in own_dbg.refused("initialize", **lab)
     assert own_dbg.ok("debugInfo")["isStarted"] is False
+
+def test_a_session_is_refused_where_a_cell_has_begun_one(own_dbg):
+    own_dbg.kc.run("import debugpy.server.api, pydevd\npydevd.PyDB()")
+    assert "debugpy is in use" in own_dbg.refused("initialize", **lab)
 
 def test_a_session_follows_one_that_debugpy_has_not_forgotten(own_dbg):
     "It swallows whatever goes wrong when it ends, and would take the next session for the last one"

@@ -5,11 +5,9 @@ from ipymini.debugger.link import Link
 class Peer:
     "The other end of a `Link`"
     def __init__(self):
-        server = socket.create_server(("127.0.0.1", 0))
-        self.heard = []
-        self.link = Link(server.getsockname(), lambda e: self.heard.append((e["event"], [f.done() for f in self.asked])))
-        self.sock,self.asked = server.accept()[0],[]
-        server.close()
+        self.heard,self.asked = [],[]
+        self.sock,other = socket.socketpair()
+        self.link = Link(other, lambda e: self.heard.append((e["event"], [f.done() for f in self.asked])))
 
     def ask(self, n): self.asked = [self.link.send(f"c{i}", {}) for i in range(n)]
     def frame(self, **msg):
@@ -38,6 +36,16 @@ def test_events_are_handled_before_the_response_they_precede(peer):
     peer.sock.sendall(peer.frame(type="event", event="e") + peer.response(1, ""))
     peer.asked[0].result(5)
     assert peer.heard == [("e", [False])]
+
+def test_a_lost_connection_is_the_end_of_the_session(peer):
+    peer.sock.close()
+    peer.link.thread.join(5)
+    assert peer.heard == [("terminated", [])]
+
+def test_hanging_up_is_no_event(peer):
+    peer.link.close()
+    peer.link.thread.join(5)
+    assert peer.heard == []
 
 def test_a_lost_connection_answers_all(peer):
     peer.ask(2)

@@ -1,5 +1,5 @@
 "Sessions: what JupyterLab and VS Code send, in order; what begins, survives and ends with them"
-import glob, os, pytest, socket
+import glob, os, pytest, socket, threading
 from dap import IP, lab, texts
 from helpers import until
 from ipymini.debugger.cells import murmur2
@@ -77,18 +77,25 @@ def test_an_attach_that_fails(kc, idle):
     assert kc.request("kernel_info_request", channel="control").status == "ok"
     idle.start()
 
-@pytest.mark.parametrize("command", ["initialize", "attach"])
-def test_an_answer_that_never_comes(monkeypatch, command):
-    monkeypatch.setattr("ipymini.debugger.link.answer_timeout", .1)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        dap = Debugger(IP(), lambda *_: None)
-        adapter = dap.session.adapter
-        monkeypatch.setattr(adapter, "listen", lambda: setattr(adapter, "address", silent.getsockname()))
-        monkeypatch.setattr(adapter, "let_go", lambda: None)
-        dap.request(dict(command="initialize"))
-        res = dap.request(dict(command=command))
-        assert (res["success"], "no answer" in res["message"]) == (False, True)
-        assert dap.request(dict(command="debugInfo"))["success"]
+@pytest.mark.parametrize("silent_on", ["initialize", "attach"])
+def test_an_answer_that_never_comes(monkeypatch, silent_on):
+    monkeypatch.setattr("ipymini.debugger.link.answer_timeout", .5)
+    debugger = Debugger(IP(), lambda *_: None)
+    ours,its = socket.socketpair()
+    with its:
+        monkeypatch.setattr(debugger.session.backend, "connect", lambda: ours)
+        if silent_on == "attach":
+            threading.Thread(target=answer_one, args=(its,)).start()
+            assert debugger.request(dict(command="initialize"))["success"]
+        response = debugger.request(dict(command=silent_on))
+        assert (response["success"], "no answer" in response["message"]) == (False, True)
+        assert debugger.request(dict(command="debugInfo"))["success"]
+
+def answer_one(sock):
+    "Be a debugpy that answers its first request"
+    sock.recv(65536)
+    body = b'{"type": "response", "request_seq": 1, "success": true, "body": {}}'
+    sock.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
 
 def test_initialize_without_arguments_leaves_control_working(kc, idle):
     idle.ask("initialize")
@@ -137,25 +144,38 @@ def test_nothing_is_left_behind(own_dbg):
     prefix = own_dbg.ok("debugInfo")["tmpFilePrefix"]
     own_dbg.start()
     own_dbg.mark("1", 1)
-    until(lambda: adapters(own_dbg), "an adapter process")
     own_dbg.kc.submit("shutdown_request", dict(restart=False), "control")
     own_dbg.kc.proc.wait(5)
     until(lambda: not os.path.exists(prefix), f"{prefix} to go")
-    until(lambda: not adapters(own_dbg), "the adapter process to end")
 
-def test_the_adapter_ends_with_each_session(own_dbg):
+def test_a_session_opens_no_door(own_dbg):
+    "Whoever reaches debugpy runs code as us: nobody else on the machine can, as it neither listens nor has another process do so"
+    doors = listening(own_dbg)
+    assert len(doors) == 5
     for _ in range(2):
         own_dbg.start()
-        assert len(until(lambda: adapters(own_dbg), "an adapter process")) == 1
+        id,_ = own_dbg.stop("r = 1\nr = 2", 2)
+        assert listening(own_dbg) == doors
         own_dbg.ok("disconnect")
-        until(lambda: not adapters(own_dbg), "the adapter process to end")
+        assert own_dbg.end(id).status == "ok"
+    assert listening(own_dbg) == doors
 
-def adapters(client):
-    "Processes of debugpy's adapter that the kernel of `client` has started"
-    found,mark = set(),client.name.encode()
+def test_initialize_that_fails_leaves_no_session(idle):
+    idle.refused("initialize")
+    assert idle.ok("debugInfo")["isStarted"] is False
+    assert "initialize first" in idle.refused("attach")
+
+def listening(client):
+    "The ports on which the kernel of `client` and its children listen"
+    from processes import listening_ports
+    return {port for pid in family(client) for port in listening_ports(pid)}
+
+def family(client):
+    "The kernel of `client` and processes that it has started, which have its environment"
+    found,mark = {client.kc.proc.pid},client.name.encode()
     for path in glob.glob("/proc/[0-9]*"):
         try:
-            with open(f"{path}/cmdline", "rb") as cmd, open(f"{path}/environ", "rb") as env:
-                if b"debugpy/adapter" in cmd.read() and mark in env.read(): found.add(path)
+            with open(f"{path}/environ", "rb") as env:
+                if mark in env.read(): found.add(int(path.rpartition("/")[2]))
         except OSError: pass  # gone
     return found

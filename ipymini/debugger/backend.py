@@ -1,20 +1,26 @@
-"debugpy in this process: starting it with its adapter process, letting go of it, and tuning it."
+"""debugpy in this process: beginning a session with it, letting go of it, and tuning it.
+
+There is no adapter process between us, which would listen on a port and let in whoever comes, any user of the machine:
+debugpy's debugger, pydevd, speaks DAP itself, over a pair of sockets that nobody else can reach."""
 import atexit, os, socket, sys, threading
 
 from .link import Refused, answer_timeout
 from .untraced import run_untraced
 
-class Adapter:
-    "debugpy's adapter process, one for each session, and what debugpy is in this process, beyond the session."
+remedy = "restart the kernel to debug it"
+
+class Backend:
+    "What debugpy is in this process, beyond a session."
     def __init__(self):
-        self.address = None   # where the adapter waits for a client; None without one
         self.debugger = None  # debugpy's object for this session, or for the last one
+        self.is_on = False    # True in a session
         # True where debugpy uses `sys.settrace`, False where `sys.monitoring`; known once it has been imported
         self.uses_settrace = None
 
-    def listen(self):
-        "Start debugpy and its adapter for a session. Raises: Refused."
-        self.address = listen()
+    def connect(self):
+        "Begin a session; the socket on which debugpy speaks DAP. Raises: Refused."
+        sock = begin()
+        self.is_on = True
         pydevd = sys.modules["pydevd"]
         before = self.debugger
         self.debugger = pydevd.get_global_debugger()
@@ -24,53 +30,54 @@ class Adapter:
         else:
             self.uses_settrace = not getattr(pydevd, "PYDEVD_USE_SYS_MONITORING", False)
             tune(pydevd)
-        hurry(pydevd, self.debugger)
+        return sock
 
     def let_go(self):
-        """Have debugpy stop tracing and let go of its adapter process, which then ends.
+        "Have debugpy stop tracing and end its threads."
+        if self.is_on: run_untraced(lambda: let_go(sys.modules["pydevd"], self.debugger), answer_timeout)
+        self.is_on = False
 
-        The adapter lets in whoever comes, without a token: with no session any local user could run code as ours."""
-        if self.address: run_untraced(lambda: let_go(sys.modules["pydevd"], self.debugger), answer_timeout)
-        self.address = None
-
-def listen():
-    "Start debugpy's adapter process; the address where that waits. Raises: Refused."
+def begin():
+    "Start pydevd; the socket at whose other end it is. Raises: Refused."
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else it warns of frozen modules
     # each statement of a cell is a frame of its own: a step goes from one to the next
     os.environ.setdefault("PYDEVD_IPYTHON_COMPATIBLE_DEBUGGING", "1")
     hook = sys.breakpointhook
-    def start():
-        import debugpy
-        debugpy.configure(subProcess=False)
-        return debugpy.listen(("127.0.0.1", 0))
     seconds = 2*answer_timeout
-    try: return run_untraced(start, seconds)  # it has its way with the thread that calls it
-    except TimeoutError: raise Refused(f"debugpy did not start within {seconds} s; restart the kernel to debug it") from None
+    try: return run_untraced(set_trace, seconds)  # it has its way with the thread that calls it
+    except TimeoutError: raise Refused(f"debugpy did not start within {seconds} s; {remedy}") from None
     except ImportError as e: raise Refused(f"debugging needs the package debugpy: {e}") from None
     finally: sys.breakpointhook = hook
 
+def set_trace():
+    "Have pydevd trace this process and speak on one end of a pair of sockets, as if it had connected to a client; the other end."
+    import debugpy
+    debugpy.configure(subProcess=False)
+    pydevd = sys.modules["pydevd"]
+    if pydevd.get_global_debugger(): raise Refused(f"debugpy is in use: a cell has called debugpy.listen or debugpy.connect; {remedy}")
+    ours,its = socket.socketpair()
+    start_client = pydevd.start_client
+    pydevd.start_client = lambda host, port: its
+    package = os.path.dirname(os.path.abspath(debugpy.__file__))
+    try:
+        pydevd.settrace("127.0.0.1", port=0, suspend=False, wait_for_ready_to_run=False, notify_stdin=False,
+            dont_trace_start_patterns=(package,), dont_trace_end_patterns=("debugpy_launcher.py",))
+    finally: pydevd.start_client = start_client
+    return ours
+
 def let_go(pydevd, debugger):
-    "End what `listen` has started, in this process and in the adapter's."
+    "End what `begin` has started."
     try: debugger.writer.sock.shutdown(socket.SHUT_RDWR)  # closing it is not enough: a thread reads it
-    except OSError: pass  # the adapter has ended
+    except OSError: pass  # it has ended
     debugger.dispose_and_kill_all_pydevd_threads(wait=False)  # `stoptrace` would wait half a second for them
     # it does so itself, but not if anything went wrong, or later, on a thread of its own
     pydevd.set_global_debugger(None)
     pydevd.stoptrace()
-    # it refuses a second call in a process, as if the first was not over
-    sys.modules["debugpy.server.api"].listen.called = False
-
-def hurry(pydevd, debugger):
-    "Make debugpy quicker than it is; its internals may change."
-    try:
-        atexit.unregister(pydevd.stoptrace)  # it takes half a second
-        # else each of its messages, sent in two parts, waits 40 ms
-        debugger.writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except AttributeError: pass
 
 def tune(pydevd):
     "What debugpy does well without, but worse; its internals may change."
     try:
+        atexit.unregister(pydevd.stoptrace)  # it takes half a second
         os.register_at_fork(after_in_child=lambda: leave_child(pydevd))
         # made for each thread that is about to start
         startup = sys.modules["_pydev_bundle.pydev_monkey"]._NewThreadStartupWithTrace
