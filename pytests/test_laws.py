@@ -14,9 +14,14 @@ def values(count, text):
 
 # -- the package
 
+@pytest.fixture(scope="module")
+def sources():
+    "The package, which takes a while to be read."
+    return laws.read_package(root/"ipymini")
+
 @pytest.mark.parametrize("law", laws.laws, ids=lambda law: law.name)
-def test_the_package_keeps(law):
-    result = law.count(laws.read_package(root/"ipymini"))
+def test_the_package_keeps(law, sources):
+    result = law.count(sources)
     assert result.value <= law.limit, f"the worst places: {sorted(result.places, reverse=True)[:5]}"
 
 # -- nodes and lines
