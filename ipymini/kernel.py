@@ -5,7 +5,7 @@ Knows neither zmq nor IPython, nor how the kernel begins and ends. Read it as th
 the subshell and the message and return the content of the reply, and the tables that name them. To add a message type: one
 function, one row, one test. `Bridge` is imported while the sockets answer already, by `lifecycle`."""
 import os, threading
-from functools import cached_property
+from functools import cached_property, partial
 from inspect import isawaitable
 
 from .cell import Cell
@@ -13,9 +13,12 @@ from .channels.connection import ports
 from .contents import UnknownSubshellError, aborted_reply, error_reply, integer, kernel_info, require
 from .parent import parent
 from .subshells import Subshells, quick
+from .system.clock import clock
 from .system.log import log
 from .system.usage import usage
 from .wire import iso
+
+reading_time = .0007  # seconds in which a client written in Python reads the messages of a short cell
 
 class Kernel:
     "What a kernel answers on its `sockets`; `ending`, `signals` and `crash_report` come from `lifecycle`."
@@ -81,8 +84,7 @@ class Kernel:
             except Exception as e: content = error_reply(e)
             replies = content is not None and msg.type.endswith("_request")
             if replies and not self.ending.is_forced:  # what was cut off has no result
-                reply = self.pack_reply(msg, content)
-                send_reply = lambda: channel.send(reply)
+                send_reply = partial(send_behind_output, channel, msg, self.pack_reply(msg, content))
         finally: self.tell_idle(msg, token, send_reply)
         self.ending.begin_if_decided()
 
@@ -173,6 +175,11 @@ def run_now(coro):
     "Run `coro`, which waits for nothing, to its end."
     try: coro.send(None)
     except StopIteration: pass
+
+def send_behind_output(channel, msg, frames):
+    "Send the reply `frames`, to a batch client when it can have read the output: it may take the reply for the end of the cell."
+    if msg.has_output and msg.is_batch: clock.sleep(reading_time)  # no event tells that a subscriber has read
+    channel.send(frames)
 
 # -- handlers: (kernel, subshell, msg) -> content of the reply; of None no reply is sent
 

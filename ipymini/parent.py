@@ -37,11 +37,10 @@ class Parent:
     def handed(self, keeps_cell):
         """What a thread is to hold that is started, or gets work, here and now; `keeps_cell`: for code of a cell, which keeps its cell.
 
-        A batch client, one that allows no stdin, reads the output of a cell only while it runs: there no thread keeps its cell."""
+        A batch client reads the output of a cell only while it runs: there no thread keeps its cell."""
         msg = self.get()
         if msg is None: return None
-        is_batch = msg["content"].get("allow_stdin") is False
-        return msg if keeps_cell and not is_batch else Lent(msg)
+        return msg if keeps_cell and not msg.is_batch else Lent(msg)
 
 def runs(msg): return not msg.ended
 

@@ -32,6 +32,11 @@ class Msg(dict):
         self.overtook = None     # the subshell whose running cell this message has overtaken
         self.may_leave = None    # when a comm message may overtake a running cell; a time of the monotonic clock
 
+    @property
+    def is_batch(self):
+        "True of a request of a batch client, one that allows no stdin: it reads the output of a cell only while that runs."
+        return self["content"].get("allow_stdin") is False
+
     @classmethod
     def of(cls, source):
         "`source` itself, or the message that this plain dict, a message or its header, describes; None of an empty one."

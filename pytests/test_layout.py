@@ -110,9 +110,9 @@ def test_only_serve_replies():
     assert where(calls("send_reply")) == {"kernel.Kernel.tell_idle"}
 
 def test_nobody_sleeps():
-    "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for; and for a signal"
+    "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for, of what a client has read; and for a signal"
     assert where(calls("sleep")) <= {"signals.Signals.on_end", "system.processes.wait_process", "system.processes.reap", "features.wait_until.wait_until",
-        "pods.process.Process.wait_for_end", "environments.session.end"}
+        "pods.process.Process.wait_for_end", "environments.session.end", "kernel.send_behind_output"}
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
