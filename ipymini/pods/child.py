@@ -3,10 +3,11 @@
 Started by `start`, in any Python from 3.8 on; standard library, and of this folder only what lies beside it. Read
 `Child.serve` and downwards. All code of the user's runs below the frame of `user`, where alone a KeyboardInterrupt is
 raised."""
-import faulthandler, linecache, os, pickle, signal, socket, sys, threading, types
+import faulthandler, linecache, os, pickle, signal, sys, threading, types
 from _signal import getsignal  # that of `signal` makes an enum of it each time
 from itertools import count
 from .names import refer, resolve
+from .passing import interrupt_main, take_ends
 from .replies import Replies
 from .streams import Stream, flush_c, take_streams
 from .talk import Talk
@@ -114,7 +115,7 @@ class Child:
         "Interrupt the call `number`, now or when its turn comes; on the thread of `Talk.listen`."
         with self.turn:
             self.interrupted.add(number)
-            if self.running == number: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            if self.running == number: interrupt_main()
 
     def on_interrupt(self, signum, frame):
         "The handler of SIGINT: KeyboardInterrupt in code of the user's, and nowhere else."
@@ -194,16 +195,6 @@ def new_main():
     sys.modules["__main__"] = sys.modules["pod"] = module
     return module.__dict__
 
-def tie(fd):
-    """Let Linux kill our process group when the last writer of the pipe `fd` is gone, even while C code holds the GIL;
-    elsewhere `Talk.listen` sees to it."""
-    if sys.platform != "linux": return
-    import fcntl
-    set_signal = 10  # F_SETSIG, which fcntl does not name
-    fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpgrp())
-    fcntl.fcntl(fd, set_signal, signal.SIGKILL)
-    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
-
 def enter_environment():
     "Let commands that the pod starts find those of its own environment, and imports what lies in the folder where it runs."
     sys.path.insert(0, "")
@@ -213,15 +204,13 @@ def enter_environment():
     os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
 
 def main(argv):
-    "Be a pod: the arguments are file descriptors, those of the wires first, whether memory is shared, and the token."
-    *fds,shared,token = map(int, argv)
-    calls,control,life,report = fds
-    for fd in fds: os.set_inheritable(fd, False)
-    tie(life)
+    "Be a pod: the arguments are what `take_ends` makes its ends of, whether memory is shared, and the token."
+    *numbers,shared,token = map(int, argv)
+    calls,control,report = take_ends(numbers)
     faulthandler.enable(report, all_threads=False)
-    child = Child(Wire(socket.socket(fileno=calls), bool(shared)), Wire(socket.socket(fileno=control)), token)
+    child = Child(Wire(calls, bool(shared)), Wire(control), token)
     signal.signal(signal.SIGINT, child.handler)
-    os.register_at_fork(after_in_child=child.after_fork)
+    if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=child.after_fork)
     enter_environment()
     take_streams(child.talk)
     from .watch import watch

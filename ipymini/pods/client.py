@@ -37,7 +37,7 @@ def command(python, deps=None, project=None, script=None):
     if python is not None: python = os.fspath(python)
     if deps is None and project is None and script is None:
         if python is None: return [sys.executable]
-        if os.sep in python: return [os.path.expanduser(python)]
+        if os.path.dirname(python): return [os.path.expanduser(python)]
     from ..environments.make import python_for
     if deps is not None and python is None: python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return [python_for(version=python, project=project, script=script, deps=deps, progress=say)]
@@ -48,9 +48,9 @@ cores = weakref.WeakSet()  # of all pods that somebody holds
 
 class Core:
     "What a Pod is made of: how to start it, and the `Link` to its present process."
-    def __init__(self, argv, file, name, env, cwd, kind=Process):
+    def __init__(self, argv, file, name, env, cwd, kind=None):
         self.argv = argv
-        self.kind = kind  # the class of the process
+        self.kind = kind or usual_kind()  # the class of the process
         self.file = file
         self.name = name
         self.env = env
@@ -122,6 +122,12 @@ class Core:
     def busy(self): return bool(self.link.sent)
 
     def __reduce__(self): marks.refuse()
+
+def usual_kind():
+    "The class of a process of this machine."
+    if os.name == "posix": return Process
+    from .sharing import SharedProcess
+    return SharedProcess
 
 def read(reply):
     "What a reply says. Raises: PodError, if the pickle is of classes that differ here."

@@ -1,7 +1,8 @@
 """A child process that is a pod: how it is started, ended and buried.
 
-Its sockets and pipes are made here and passed by descriptor, so nobody else can have them. POSIX only: `pass_fds`."""
-import os, signal, socket, subprocess, time
+Its sockets and pipes are made here and passed by descriptor, so nobody else can have them; `sharing` is the way of a
+system that does not pass descriptors."""
+import os, select, signal, socket, subprocess, time
 from pathlib import Path
 from tempfile import TemporaryFile
 from ..environments.make import cache
@@ -17,33 +18,53 @@ class Process:
     is_contained = False  # its number is one of this machine's
 
     def __init__(self, argv, env, cwd, token):
-        if os.name != "posix": raise PodError("pods need descriptors to be passed to a child process, which this system does not do")
         self.shared = can_share() and os.environ.get("IPYMINI_POD_SHARED") != "0"
-        life,end = os.pipe()
-        self.life = open(end, "wb", buffering=0)  # its end is the end of the pod
         self.calls,calls = new_wire(self.shared)
         self.control,control = new_wire()
         self.report = TemporaryFile()  # where the pod's faulthandler writes
-        theirs = [calls, control, life]
-        fds = [*theirs, self.report.fileno()]
         words = [*argv, str(start_file), str(cache()/"bytecode/pods")]
-        try: self.popen = self.open(words, fds, token, dict(env=env, cwd=cwd))
-        except OSError as error:
-            self.let_go()
-            raise PodError(f"the pod did not start: {error}") from None
+        self.begin(words, [calls, control], token, dict(env=env, cwd=cwd))
+
+    def begin(self, words, theirs, token, place):
+        "Start the words, which get the sockets `theirs`. Raises: PodError."
+        life,end = os.pipe()
+        self.life = open(end, "wb", buffering=0)  # its end is the end of the pod
+        fds = [*[sock.fileno() for sock in theirs], life, self.report.fileno()]
+        try: self.popen = self.open(words, fds, token, place)
+        except OSError as error: self.refuse(error)
         finally:
-            for fd in theirs: os.close(fd)
+            os.close(life)
+            for sock in theirs: sock.close()
+
+    def refuse(self, error):
+        "Raise the PodError of a process that could not be made."
+        self.let_go()
+        raise PodError(f"the pod did not start: {error}") from None
 
     def open(self, words, fds, token, place):
-        """Start the words, with the descriptors and what else the child is to know behind them, in a session of their own:
-        an interrupt of the caller's group must not reach a pod by itself."""
+        "Start the words, with the descriptors and what else the child is to know behind them."
         return self.launch(words, fds, fds, token, place)
 
     def launch(self, words, fds, numbers, token, place):
         "Start the words. `numbers`: what the child knows the descriptors by."
         known = map(str, [*numbers, int(self.shared), token])
-        return subprocess.Popen([*words, *known], pass_fds=fds, start_new_session=True, bufsize=0, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **place)
+        pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+        return subprocess.Popen([*words, *known], **pipes, **self.options(fds), **place)
+
+    def options(self, fds):
+        "For Popen. In a session of its own, for an interrupt of the caller's group must not reach a pod by itself."
+        return dict(pass_fds=fds, start_new_session=True, stdin=subprocess.DEVNULL)
+
+    def hand_over(self):
+        "Text of the child from before it was a pod. On the reader's thread, which begins with this."
+        return b""
+
+    def poller(self, fds):
+        "What tells which of the descriptors can be read, None left out."
+        poll = select.poll()
+        for fd in fds:
+            if fd is not None: poll.register(fd, select.POLLIN)
+        return poll
 
     def kill(self):
         "End the child and what it has started."
@@ -91,11 +112,22 @@ class Process:
         self.control.sock.close()
 
 def new_wire(shared=False):
-    "Our end, and the descriptor of the other one."
+    "Our end of a wire, and the socket for the other one."
     ours,theirs = socket.socketpair()
-    return Wire(ours, shared),theirs.detach()
+    if ours.family == socket.AF_INET: tighten(ours, theirs)
+    return Wire(ours, shared),theirs
+
+def tighten(ours, theirs):
+    """Make sure that the ends of a pair speak to each other, and at once.
+
+    Windows has no pairs: Python connects two sockets by a port of loopback, open for a moment, and before 3.12.5 does
+    not look whose connection came."""
+    if ours.getsockname() != theirs.getpeername() or theirs.getsockname() != ours.getpeername():
+        raise PodError("another process connected to the port by which the pod's sockets find each other; try again")
+    for sock in (ours, theirs): sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 def cause_of_death(code):
     "A signal's name, or the exit code. Above 128 it is how a shell, or uv, tells of a signal."
+    if code >= 1 << 31: return f"exit code {code:#x}"  # as Windows tells of an exception: 0xc0000005, an access violation
     number = -code if code < 0 else code - 128
     return signal.Signals(number).name if number in signal.valid_signals() else f"exit code {code}"

@@ -2,7 +2,7 @@
 
 The order is that of the pod: it writes text before the frame that follows, and waits for an answer before it writes more.
 So a frame comes behind all text that can be read when it has come."""
-import codecs, os, pickle, select
+import codecs, os, pickle
 from .questions import answer
 from .wire import ANSWER, ASK, DROP, HELLO, PLAIN, REPLY, SHOW, SYNC
 from .writer import idle
@@ -22,17 +22,18 @@ class Reader:
         self.control_fd = process.control.sock.fileno()
         self.end_fd = os.pidfd_open(process.popen.pid) if hasattr(os, "pidfd_open") else None
         fds = [self.calls_fd, self.control_fd, self.end_fd]
-        self.pipes = poller(self.texts)
-        self.frames = poller(fds)
-        self.all = poller([*fds, *self.texts])  # the pipes last: poll sees the text that was there before a frame
+        self.pipes = process.poller(self.texts)
+        self.frames = process.poller(fds)
+        self.all = process.poller([*fds, *self.texts])  # the pipes last: poll sees the text that was there before a frame
 
     def add_pipe(self, name):
         fd = getattr(self.process.popen, name).fileno()
-        os.set_blocking(fd, False)
         self.texts[fd] = name,codecs.getincrementaldecoder("utf8")("replace").decode
 
     def run(self):
         "Read frames and text until the pod is gone."
+        before = self.process.hand_over()
+        if before: self.deliver_text("stdout", before.decode("utf8", "replace"))
         while True:
             ready = self.ready()
             if self.control_fd in ready: self.read_frames(self.process.control)
@@ -123,9 +124,3 @@ class Reader:
         "The pod has closed a stream: there is nothing more to wait for."
         for poll in (self.pipes, self.all): poll.unregister(fd)
         del self.texts[fd]
-
-def poller(fds):
-    poll = select.poll()
-    for fd in fds:
-        if fd is not None: poll.register(fd, select.POLLIN)
-    return poll

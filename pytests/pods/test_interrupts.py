@@ -1,30 +1,13 @@
 "Interrupts, time limits, threads and tasks."
-import asyncio, os, signal, threading
+import asyncio, os, threading
 import pytest
-from contextlib import contextmanager
+from ends import deaf, interrupts
 from ipymini import PodError, pod
 
 
 @pytest.fixture(scope="module")
 def p():
     with pod() as p: yield p
-
-@contextmanager
-def interrupts(*times):
-    "SIGINT for this process so many seconds from now."
-    timers = [threading.Timer(t, os.kill, (os.getpid(), signal.SIGINT)) for t in times]
-    for o in timers: o.start()
-    try: yield
-    finally:
-        for o in timers: o.cancel()
-
-deaf = """
-def deaf():
-    import time
-    while True:
-        try: time.sleep(60)
-        except KeyboardInterrupt: pass
-"""
 
 @pytest.mark.parametrize("code", ["import time\ntime.sleep(60)", "while True: pass", "import threading\nthreading.Lock().acquire()\nthreading.Event().wait()",
     "import subprocess\nsubprocess.run(['sleep', '60'])", "import asyncio\nasyncio.run(asyncio.sleep(60))"])

@@ -2,21 +2,10 @@
 import os, subprocess, sys, time
 import pytest
 from pathlib import Path
+from ends import exists, until_gone
 from ipymini import PodError, pod
 
 folder = Path(__file__).parent
-
-def exists(pid):
-    try: state = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError): return False
-    return state != "Z"
-
-def until_gone(pids, seconds):
-    end = time.monotonic() + seconds
-    while any(map(exists, pids)):
-        if time.monotonic() > end: return False
-        time.sleep(.005)
-    return True
 
 def parent(code):
     "A process that makes pods and prints their pids, in one line."
@@ -91,10 +80,3 @@ def test_a_system_with_less_than_linux(monkeypatch):
         p.restart()
         pid = p.pid
     assert until_gone([pid], 1.5)
-
-def test_a_system_that_passes_no_descriptors_says_so(monkeypatch):
-    from ipymini.pods import process
-    monkeypatch.setattr(process.os, "name", "nt")
-    try:
-        with pytest.raises(PodError, match="pods need descriptors to be passed"): pod(["python"])
-    finally: monkeypatch.undo()

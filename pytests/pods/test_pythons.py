@@ -112,7 +112,7 @@ def test_an_environment_that_cannot_be_made():
 
 # -- the child's files stand alone
 
-child = "start child talk replies streams names source values watch cells wire segments".split()
+child = "start child passing talk replies streams names source values watch cells wire segments".split()
 
 @pytest.mark.parametrize("name", [*child, "ipython", "figures"])
 def test_a_child_s_file_has_the_syntax_of_3_8(name): ast.parse((folder/f"{name}.py").read_text(), feature_version=(3, 8))
