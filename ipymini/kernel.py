@@ -15,6 +15,7 @@ from .parent import parent
 from .subshells import Subshells, quick
 from .system.clock import clock
 from .system.log import log
+from .system.packages import import_package
 from .system.usage import usage
 from .wire import iso
 
@@ -284,7 +285,7 @@ def shutdown(kernel, subshell, msg):
 
 def create_subshell(kernel, subshell, msg):
     "Start a subshell. Source: JEP 91."
-    __import__("stack_data")  # for tracebacks; two threads that import it at once can find it half there
+    import_package("stack_data")  # for tracebacks; two threads that import it at once can find it half there
     return dict(status="ok", subshell_id=kernel.subshells.create(os.urandom(16).hex()))
 
 def delete_subshell(kernel, subshell, msg):

@@ -15,6 +15,7 @@ from . import history
 from .contents import error_content
 from .debugger.cells import cell_name
 from .output import DisplayHook, DisplayPublisher, Parented
+from .system.packages import import_package
 from .tracebacks import in_python_format, needs_python, or_python_format, trim_all
 
 class AsyncioRunner:
@@ -141,8 +142,9 @@ class ZMQInteractiveShell(Parented, LateCompleter, InteractiveShell):
         try: etype,value,tb = self._get_exc_info(exc_tuple)
         except ValueError: return super().showtraceback(exc_tuple, *args, **kw)  # which tells that there is none
         tb = trim_all(value, tb)
-        if needs_python(value): self._showtraceback(etype, value, in_python_format(etype, value, tb))
-        else: super().showtraceback((etype, value, tb), *args, **kw)
+        if needs_python(value): return self._showtraceback(etype, value, in_python_format(etype, value, tb))
+        import_package("stack_data")
+        super().showtraceback((etype, value, tb), *args, **kw)
 
     def set_next_input(self, s, replace=False):
         "Have the frontend put the text `s` into the next cell."

@@ -55,3 +55,37 @@ def test_a_crash_report_whose_descriptor_became_another_files_is_left(report_of,
         os.dup2(notes.fileno(), report.file.fd)
         report.note_cell("a cell of mine")
         assert notes.read() == ""
+
+# -- the debugger's folder
+
+@needs_root
+def test_a_folder_that_a_stranger_makes_for_the_number_of_our_process_does_not_stop_the_debugger(own, shared):
+    kc = own(env=dict(TMPDIR=str(shared)))
+    as_stranger(shared, "os.mkdir(f'ipykernel_{args[0]}')", kc.proc.pid)
+    request = dict(type="request", seq=1, command="dumpCell", arguments=dict(code="1"))
+    response = kc.request("debug_request", request, "control").content
+    assert response["success"], response
+    assert Path(response["body"]["sourcePath"]).read_text() == "1"
+
+# -- modules
+
+late = """asttokens comm debugpy decimal difflib executing filecmp fractions html jedi parso ptyprocess pure_eval pydevd pydoc
+    stack_data typing_extensions uuid zipfile""".split()  # what a kernel imports after its first reply
+
+def test_the_kernel_imports_nothing_from_the_notebooks_folder(own, tmp_path):
+    for name in late: (tmp_path/f"{name}.py").write_text(f"open({str(tmp_path/'run')!r}, 'a').write({name!r} + ' ')")
+    kc = own(cwd=tmp_path)
+    assert "ZeroDivisionError" in "".join(kc.run("1/0").error["traceback"])
+    assert "alpha" in kc.request("complete_request", dict(code="alpha = 1\nalp", cursor_pos=13)).content["matches"]
+    assert kc.run("!echo on").stdout == "on\r\n"
+    kc.request("inspect_request", dict(code="print", cursor_pos=3))
+    kc.subshell()
+    request = dict(type="request", seq=1, command="initialize", arguments=dict(adapterID="x"))
+    assert kc.request("debug_request", request, "control").content["success"]
+    assert not (tmp_path/"run").exists(), (tmp_path/"run").read_text()
+
+def test_a_cell_imports_from_the_notebooks_folder(own, tmp_path):
+    (tmp_path/"wave.py").write_text("mine = True")
+    kc = own(cwd=tmp_path)
+    kc.run("1/0")
+    assert kc.run("import wave; wave.mine").result == "True"

@@ -45,10 +45,10 @@ def of_package(name):
 
 def comm_class(name):
     "`ipykernel.comm.Comm` and its like, made when somebody asks for them."
-    import comm
-    if name in ("Comm", "BaseComm"): return comm.create_comm
     if name == "CommManager": return type(manager())
-    raise AttributeError(name)
+    if name not in ("Comm", "BaseComm"): raise AttributeError(name)  # `inspect` asks all modules for their `__file__`
+    import comm
+    return comm.create_comm
 
 def connection_functions(app):
     "The functions of `ipykernel.connect`, by their names."

@@ -6,6 +6,7 @@ import atexit, os, socket, sys, threading
 
 from .link import Refused, answer_timeout
 from .untraced import run_untraced
+from ..system.packages import import_package
 
 remedy = "restart the kernel to debug it"
 
@@ -51,6 +52,7 @@ def begin():
 
 def set_trace():
     "Have pydevd trace this process and speak on one end of a pair of sockets, as if it had connected to a client; the other end."
+    import_package("debugpy.server.api")
     import debugpy
     debugpy.configure(subProcess=False)
     pydevd = sys.modules["pydevd"]

@@ -8,6 +8,7 @@ from time import monotonic
 from IPython.core.error import StdinNotImplementedError
 
 from .waiting import find_wait, is_prompt, is_secret
+from ..system.packages import import_package
 
 first_look = .05  # seconds of silence after which we look whether the command waits for input; no event tells
 last_look = .5    # the longest time between two looks
@@ -42,7 +43,7 @@ class FullScreen(Exception):
 class Terminal:
     "A command on its terminal, and the line that it has not finished yet."
     def __init__(self, command, ask):
-        from ptyprocess import PtyProcess
+        PtyProcess = import_package("ptyprocess").PtyProcess
         self.ask = ask
         self.line = ""       # what has come behind the last line end: perhaps a prompt, which is shown beside the input box
         self.shown = 0       # how much of it has been shown already, as it seemed to be none

@@ -1,0 +1,31 @@
+"""Packages that the kernel needs late, when the notebook's folder already stands first in `sys.path`: they are not taken from there.
+
+Whoever can write into a folder could else put a jedi.py into it, and have the kernel of whoever opens a notebook there run it."""
+import sys
+from importlib import import_module
+from importlib.machinery import PathFinder
+from threading import get_ident
+
+def import_package(name):
+    "The module `name`, with all that it imports, from anywhere but the notebook's folder. Raises: ImportError."
+    if name in sys.modules: return sys.modules[name]
+    finder = Elsewhere()
+    sys.meta_path.insert(0, finder)
+    try: return import_module(name)
+    finally: sys.meta_path.remove(finder)
+
+class Elsewhere:
+    "Finds what this thread imports with Python's other finders, and on `sys.path` without the notebook's folder."
+    def __init__(self): self.thread = get_ident()  # another one may import for the user meanwhile
+
+    def find_spec(self, name, path=None, target=None):
+        "The spec of `name`; None leaves submodules, and what others import, to the finders behind this one. Raises: ModuleNotFoundError."
+        if path is not None or get_ident() != self.thread: return None
+        for finder in list(sys.meta_path):
+            is_ours = isinstance(finder, Elsewhere)
+            if is_ours or finder is PathFinder or not hasattr(finder, "find_spec"): continue
+            spec = finder.find_spec(name, path, target)
+            if spec: return spec
+        spec = PathFinder.find_spec(name, [folder for folder in sys.path if folder])
+        if not spec: raise ModuleNotFoundError(f"No module named {name!r} outside of the notebook's folder", name=name)
+        return spec
