@@ -15,32 +15,22 @@ class Capture:
         self.write = write
         self.lock = threading.RLock()  # one thread reads at a time, which keeps order; reentrant: a finaliser may print
         self.is_reading = False        # True while text may have been read that is not handed on
-        self.pollers = []              # poll objects that no thread uses just now
         self.pipes = {read_end_for(fd): (name, decoder("utf8")) for fd,name in ((1, "stdout"), (2, "stderr"))}
+        self.look = looker(self.pipes)  # at the pipes: true if one can be read; waits for that without a 0
         thread = threading.Thread(target=self.run, name="fd capture", daemon=True)
         thread.pydev_do_not_trace = thread.is_pydev_daemon_thread = True  # the debugger neither shows nor stops it
         thread.start()
 
     def run(self):
         while True:
-            self.poll()
+            self.look()
             self.drain()
-
-    def poll(self, *timeout):
-        """The pipes that can be read; waits for one, at most `timeout` milliseconds.
-
-        Two threads may not use a poll object at a time, and a new one for each write would be a sixth of its cost."""
-        try: poller = self.pollers.pop()
-        except IndexError: poller = poller_of(self.pipes)
-        found = poller.poll(*timeout)
-        self.pollers.append(poller)
-        return found
 
     def catch_up(self):
         """Hand on what has been written so far, if there is something.
 
         The pipes are looked at first: what has left one since is seen in `is_reading`."""
-        if self.poll(0) or self.is_reading: self.drain()
+        if self.look(0) or self.is_reading: self.drain()
 
     def drain(self):
         "Hand on what has been written so far; also waits for a thread that does."
@@ -76,9 +66,15 @@ def enlarge(pipe):
     try: fcntl(pipe, F_SETPIPE_SZ, pipe_size)
     except PermissionError: pass  # fs.pipe-max-size is smaller, or that user has too many pipes
 
-def poller_of(fds):
-    "A poll object for what can be read of `fds`."
-    poller = select.poll()
+def looker(fds):
+    """A function that tells which of `fds` can be read, for several threads at a time; it takes how long to wait.
+
+    A poll object is for one thread, and a new one for each write would be a sixth of its cost."""
+    if hasattr(select, "epoll"): return registered(select.epoll(), fds).poll
+    return lambda *timeout: registered(select.poll(), fds).poll(*timeout)
+
+def registered(poller, fds):
+    "`poller` with `fds` to look at."
     for fd in fds: poller.register(fd, select.POLLIN)
     return poller
 

@@ -151,13 +151,11 @@ class Kernel:
         self.iopub.wait_for_room()
 
     def write(self, name, text, msg=None):
-        "Put `text` on the stream `name`."
-        if type(name) is not str: name = str.__str__(name)  # else methods of a user's class would run on our threads
-        if type(text) is not str: text = str.__str__(text)
+        "Put `text` on the stream `name`: both of class str, as methods of a user's class would run on our threads."
         msg = msg or parent.get() or parent.latest
         if msg: msg.has_output = True
         self.iopub.text(name, msg, text)
-        self.iopub.wait_for_room()
+        if self.iopub.backlog.is_full: self.iopub.wait_for_room()
 
     def ask(self, prompt, password):
         "The line that the client of the cell that runs answers to `prompt`."

@@ -152,7 +152,7 @@ class OutStream(Hooked, io.TextIOBase):
 
     def write(self, text):
         "Write `text`; the number of its characters."
-        if not isinstance(text, str): raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if type(text) is not str: text = as_str(text)
         if text:
             if self.out.capture: self.out.capture.catch_up()
             if vars(self.per_thread): self.write_hooked(text)
@@ -162,7 +162,9 @@ class OutStream(Hooked, io.TextIOBase):
     def write_hooked(self, text):
         "Write `text` as the hooks leave it."
         msg = self.hooked("stream", dict(name=self.name, text=text))
-        if msg is not None: self.out.write(**msg["content"])
+        if msg is None: return
+        content = msg["content"]
+        self.out.write(as_str(content["name"]), as_str(content["text"]))
 
     def flush(self):    self.out.flush()
     def writable(self): return True
@@ -189,6 +191,11 @@ class OutStream(Hooked, io.TextIOBase):
     def mend(self):
         "Open file descriptor 1 or 2 anew if a cell has closed it."
         if not same_file(self.fd, self.fd): os.dup2(self.kept_fd, self.fd)
+
+def as_str(text):
+    "`text` without what its class makes of it. Raises: TypeError."
+    if not isinstance(text, str): raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+    return str.__str__(text)
 
 def same_file(fd, other):
     "True if both file descriptors are open and lead to the same file."

@@ -108,18 +108,38 @@ def test_flush_has_leave_five_times_within_the_interval(monkeypatch):
 def test_the_size_of_the_queue_is_that_of_what_is_in_it():
     queue = Backlog()
     queue.add([b"12", b"345"], None)
-    queue.add_text(*written("abc"))
+    queue.add_text("stdout", None, "abc", 1)
     assert queue.size == 5+3+backlog.overhead
     queue.shrink(queue.size)
     assert queue.size == 0
 
 def test_text_stands_behind_the_message_before_it():
     queue = Backlog()
-    queue.add_text(*written("a"))
+    queue.add_text("stdout", None, "a", 1)
     queue.add([b"frames"], None)
-    queue.add_text(*written("b"))
+    queue.add_text("stdout", None, "b", 1)
     assert [strings(batch.texts) for batch in queue.batches] == [["a"], ["b"]]
     assert queue.is_open(queue.batches[1])
+
+def test_the_end_of_a_line_goes_to_the_line_that_its_writer_has_begun():
+    queue = Backlog()
+    for text in ("a", "\n", "\n"): queue.add_text("stdout", None, text, 1)
+    assert strings(queue.front.texts) == ["a\n\n"]
+    assert queue.size == 3+backlog.overhead
+
+@pytest.mark.parametrize("other", [dict(name="stderr"), dict(parent="another"), dict(thread=2)], ids=str)
+def test_the_end_of_another_line_stays_alone(other):
+    queue = Backlog()
+    queue.add_text("stdout", None, "a", 1)
+    queue.add_text(**{**dict(name="stdout", parent=None, text="\n", thread=1), **other})
+    assert strings(queue.front.texts) == ["a", "\n"]
+
+def test_the_end_of_a_line_stays_behind_the_message_before_it():
+    queue = Backlog()
+    queue.add_text("stdout", None, "a", 1)
+    queue.add([b"frames"], None)
+    queue.add_text("stdout", None, "\n", 1)
+    assert [strings(batch.texts) for batch in queue.batches] == [["a"], ["\n"]]
 
 def test_a_batch_into_which_somebody_wrote_is_not_dropped():
     queue = Backlog()

@@ -144,9 +144,12 @@ class Writer:
     "Says which threads are within `print`"
     def __init__(self, monkeypatch, *threads): monkeypatch.setattr(texts, "writing", lambda: set(threads))
 
+def add(ch, *pairs):
+    for thread,text in pairs: ch.backlog.add_text("stdout", None, text, thread)
+
 def let_out(ch, *pairs):
     "The texts of the messages in which the text in `pairs` is let out"
-    for text in items(*pairs): ch.backlog.add_text(text)
+    add(ch, *pairs)
     ch.gathering.begin(channels.clock.monotonic()-1)
     ch.pump()
     return [text_of(frames) for frames in ch.sent]
@@ -168,7 +171,7 @@ def test_a_line_alone_does_not_wait_for_ever(monkeypatch):
 def test_what_comes_behind_text_lets_all_of_it_out(monkeypatch):
     Writer(monkeypatch, 1)
     with iopub() as ch:
-        for text in items((1, "a\n"), (1, "b")): ch.backlog.add_text(text)
+        add(ch, (1, "a\n"), (1, "b"))
         ch.send([b"frames of a display"])
         ch.pump()
         assert [text_of(frames) for frames in ch.sent[:-1]] == ["a\nb"]
@@ -177,7 +180,7 @@ def test_a_first_print_that_is_interrupted_is_one_message(monkeypatch):
     "Its writer waits for a core between the text and the end of the line"
     with iopub() as ch:
         text, = items((1, "x"))
-        ch.backlog.add_text(text)
+        add(ch, (1, "x"))
         ch.gathering.begin(channels.clock.monotonic()-2*texts.line_delay)
         Writer(monkeypatch, 1)
         assert ch.left([text]) > 0

@@ -4,6 +4,8 @@ The queue holds one type, `Batch`; its last one is open: text is written into it
 from collections import deque
 from threading import Event, RLock
 
+from .texts import Text
+
 queue_limit = 2**25  # bytes queued here before a writer waits; zmq's own queue is the other half of the 64 MB
 overhead = 64        # bytes that a `Text` costs beside its characters
 
@@ -30,7 +32,7 @@ class Backlog:
     def __init__(self):
         self.batches = deque([Batch()])
         self.size = 0         # bytes queued
-        self.lock = RLock()   # protects the size, and the last batch from being dropped while text is added;
+        self.lock = RLock()   # protects the size, the last batch from being dropped and the last text from being taken while text is added;
                               # reentrant: a finaliser or signal handler may print, too
         self.room = Event()   # writers wait for it
 
@@ -49,10 +51,15 @@ class Backlog:
         if frames: self.grow(size(frames))
         self.batches.append(Batch(frames, then))
 
-    def add_text(self, text):
+    def add_text(self, name, parent, text, thread):
+        "Queue what `thread` writes; the end of a line, which `print` writes by itself, goes to the line."
         with self.lock:
-            self.size += len(text.text)+overhead
-            self.batches[-1].texts.append(text)
+            texts = self.batches[-1].texts
+            self.size += len(text)
+            if text == "\n" and texts and texts[-1].is_of(name, parent, thread): texts[-1].text += text
+            else:
+                self.size += overhead
+                texts.append(Text(name, parent, text, thread))
 
     def drop_front(self):
         "Drop the first batch, which was sent and is not open, if nobody has written into it meanwhile."
@@ -71,12 +78,15 @@ class Backlog:
         if self.size < queue_limit//2: self.room.set()
 
     @property
+    def is_full(self): return self.size > queue_limit
+
+    @property
     def is_half_full(self): return self.size > queue_limit//2
 
     def wait_for_room(self, is_alive):
         "Hold up the calling thread while too much is queued, and `is_alive()` says that somebody takes from the queue."
-        while self.size > queue_limit and is_alive():
+        while self.is_full and is_alive():
             self.room.clear()
-            if self.size > queue_limit: self.room.wait(1)
+            if self.is_full: self.room.wait(1)
 
 def size(frames): return sum(map(len, frames))

@@ -9,7 +9,7 @@ from threading import Lock, get_ident
 
 from .backlog import Backlog, overhead, size
 from .channel import Channel, small
-from .texts import Credit, Flushes, Gathering, Pace, Paces, Text, by_message, piece, pieces, take_message
+from .texts import Credit, Flushes, Gathering, Pace, Paces, by_message, piece, pieces, take_message
 from .waker import PatientWaker
 from ..system.clock import clock
 from ..wire import delim, nobody
@@ -59,8 +59,10 @@ class IOPub(Channel):
 
     def text(self, name, parent, text):
         "Queue `text` for the stream `name` on behalf of `parent`."
-        for part in pieces(text) if len(text) > piece else (text,):
-            self.backlog.add_text(Text(name, parent, part, get_ident()))
+        thread = get_ident()
+        if len(text) <= piece: self.backlog.add_text(name, parent, text, thread)
+        else:
+            for part in pieces(text): self.backlog.add_text(name, parent, part, thread)
         if self.awake: return  # which only `due` sets: an interrupt between that and the wake-up would leave the thread asleep
         self.gathering.begin(clock.monotonic())
         self.waker.wake_soon()
@@ -138,7 +140,7 @@ class IOPub(Channel):
         """Send what one message may hold, see `take_message`, as a message for each stream.
 
         How many texts it was, and whether lines are held back."""
-        taken,is_held = take_message(texts, count, self.paces[texts[0].name].longest, hold)
+        with self.backlog.lock: taken,is_held = take_message(texts, count, self.paces[texts[0].name].longest, hold)
         now = clock.monotonic()
         self.credit.fill(now)
         self.gathering.begin(now)
