@@ -16,7 +16,7 @@ What an interrupt does depends on where the subshell's thread is, which its fram
 | in user code | below `drive` | is raised there |
 | awaiting | the cell's task waits | wakes the task and is thrown at the await |
 | in a callback of the user's | below the loop's `Handle._run` | is raised there, if no cell awaits or it was hit |
-| in delicate code | below `drive`, `in_delicate_code` | comes again a millisecond later, `patience` times at most |
+| in delicate code | below `drive`, `in_delicate_code` | comes again a millisecond later, until it has left it or blocks there |
 | in `drive` itself | its own frame | comes again a millisecond later |
 
 Delicate is our code that user code calls, but for `library_modules`; the other `delicate_modules`; what enters a
@@ -31,7 +31,7 @@ from types import coroutine
 from .light_asyncio import asyncio
 
 insistence = 3  # interrupts of one cell, from which on it does not help to swallow them
-patience = 200  # how often in a row an interrupt is put off: delicate code may block
+patience = 200  # how often in a row an interrupt is put off at one place: delicate code may block
 # modules in which a KeyboardInterrupt could be swallowed, or leave a lock locked, or hit a later cell
 delicate_modules = ("ipymini.", "json", "hmac", "importlib._bootstrap", "logging",
     "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell", "IPython.core.history")
@@ -56,7 +56,8 @@ class UserCode:
         self.task = None          # the Task of the cell that runs, once it has begun
         self.asked = 0            # cancellations of the task by `wake` that `uncancel` has not taken back
         self.hits = 0             # interrupts of the cell that runs
-        self.put_off = 0          # how often in a row an interrupt was put off
+        self.put_off = 0          # how often in a row an interrupt was put off where the thread is
+        self.place = None         # where that was: the number of the frame, and its instruction
         self.lock = threading.Lock()  # while another thread injects an interrupt the code cannot end
         self.doomed = None        # the cell that `verdict` is thrown into as soon as its code begins or goes on
         self.verdict = None       # the exception for `doomed`
@@ -133,9 +134,18 @@ class UserCode:
 
     # -- where the thread is
 
-    def must_wait(self, frame):
-        "True if an interrupt that comes while the thread is at `frame` has to come again, as the table says."
-        wait = self.is_delicate(frame) and (self.put_off < patience or frame.f_code is drive_code)
+    def must_wait(self, frame, is_late=False):
+        """True if an interrupt that comes while the thread is at `frame` has to come again, as the table says.
+
+        Delicate modules that go on may hold a lock at any moment, or be about to: only where they block is it raised.
+        `is_late`: the process ends, and what delicate code leaves behind with it."""
+        if not self.is_delicate(frame):
+            self.put_off = 0
+            return False
+        place = id(frame),frame.f_lasti
+        if place != self.place and in_delicate_module(frame): self.put_off = 0
+        self.place = place
+        wait = frame.f_code is drive_code or self.put_off < patience and not is_late
         self.put_off = self.put_off+1 if wait else 0
         return wait
 
@@ -233,9 +243,12 @@ def below_callback(frame):
 
 def in_delicate_code(frame):
     "True if an interrupt at `frame` could break something, or be swallowed."
+    return in_delicate_module(frame) or enters(frame) or swallows(frame)
+
+def in_delicate_module(frame):
+    "True if `frame` is in code of a delicate module, `drive` among it."
     name = module(frame)
-    if name.startswith(delicate_modules) and not name.startswith(library_modules): return True
-    return frame.f_code is drive_code or enters(frame) or swallows(frame)
+    return name.startswith(delicate_modules) and not name.startswith(library_modules)
 
 def module(frame):
     "The name of the module whose code `frame` runs."
@@ -247,8 +260,8 @@ def enters(frame):
     """True if `frame`, or the one that called it, enters a `with`, or it is an `__enter__` or `__exit__` itself.
 
     There a lock may be taken, and its block not begun: nothing would give it back. From Python 3.14 on that is so
-    behind every `__enter__`."""
-    if frame.f_code.co_name in ("__enter__", "__exit__"): return True
+    behind every `__enter__`. Where a Condition takes its lock again, its block would give back what is not taken."""
+    if frame.f_code.co_name in ("__enter__", "__exit__", "_acquire_restore"): return True
     return any(at_enter(caller) for caller in (frame, frame.f_back) if caller)
 
 def at_enter(frame):

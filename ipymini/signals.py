@@ -67,8 +67,8 @@ class Signals:
         if not subshells.are_open: self.early_target = next((msg for msg in subshells.early if msg.type == "execute_request"), None)
         if not main: return self.land()
         if self.lifecycle.ending.is_overdue: return self.lifecycle.finish_here(frame)
-        if self.lifecycle.ending.is_stopping: main.user_code.put_off = sys.maxsize
-        if processes.forking() or main.user_code.must_wait(frame): return subshells.later(.001, self.try_again)
+        must_wait = main.user_code.must_wait(frame, is_late=self.lifecycle.ending.is_stopping)
+        if processes.forking() or must_wait: return subshells.later(.001, self.try_again)
         self.land()
         main.user_code.interrupt(frame)
 

@@ -2,7 +2,7 @@
 import pytest, sys
 from types import SimpleNamespace
 from ipymini import wait_until
-from ipymini.interrupts import UserCode
+from ipymini.interrupts import UserCode, patience
 from ipymini.subshell import Subshell, here
 
 code = UserCode(SimpleNamespace(msg=None, queue=[], tid=None))
@@ -38,3 +38,37 @@ def test_an_interrupt_of_wait_until_does_not_come_again():
     try: assert run_as_user_code(lambda: wait_until(condition))
     finally: here.subshell.loop.close()
     assert found == [False]
+
+look = "waits.append(must_wait(sys._getframe()))"
+
+def waits_in(module, *lines, name="f", call=run_as_user_code):
+    "Whether an interrupt has to wait, asked 300 times in each of `lines` of a function `name` of `module` that `call` calls"
+    must_wait = UserCode(code.subshell).must_wait
+    names = dict(__name__=module, sys=sys, waits=[], must_wait=must_wait)
+    body = "".join(f"        {line}\n" for line in lines)
+    exec(f"def {name}():\n    for _ in range(300):\n{body}", names)
+    call(names[name])
+    return names["waits"]
+
+@pytest.mark.parametrize("module", ["ipymini.channels.backlog", "logging"])
+def test_delicate_code_that_goes_on_is_not_interrupted_however_long_it_takes(module):
+    "It may just have taken a lock"
+    assert all(waits_in(module, look, look))
+
+def test_delicate_code_that_blocks_is_interrupted_in_the_end():
+    assert waits_in("ipymini.channels.backlog", look).index(False) == patience
+
+@pytest.mark.parametrize("name", ["__enter__", "__exit__", "_acquire_restore"])
+def test_code_that_takes_or_gives_back_a_lock_is_not_interrupted_at_once(name): assert waits_in("threading", look, name=name)[0]
+
+def test_an_endless_enter_of_a_with_is_interrupted_in_the_end():
+    assert waits_in("__main__", look, look, name="__enter__").index(False) == patience
+
+def test_endless_code_that_shows_a_traceback_is_interrupted_in_the_end():
+    names = dict(__name__="IPython.core.interactiveshell")
+    exec("def showtraceback(render): return render()", names)
+    waits = waits_in("__main__", look, look, call=lambda render: run_as_user_code(lambda: names["showtraceback"](render)))
+    assert waits.index(False) == patience
+
+def test_delicate_code_is_interrupted_at_once_when_the_kernel_ends():
+    assert not any(waits_in("ipymini.channels.backlog", look.replace("())", "(), is_late=True)"), look.replace("())", "(), is_late=True)")))

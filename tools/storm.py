@@ -21,7 +21,10 @@ states = {
     "awaiting": ("print(1)\nwhile True: await asyncio.sleep(60)", "stream", .001),
     "short awaits": ("print(1)\nwhile True: await asyncio.sleep(0)", "stream", .001),
     "in our code": ("while True: print(1)", "stream", .001),
-    "in delicate code": ("while True: display(1)", "display_data", .001),
+    "in delicate code": ("print(1)\nwhile True: json.dumps([1], indent=1)", "stream", .001),
+    "in displays": ("while True:\n    display(1)\n    time.sleep(.0005)", "display_data", .001),  # more would be read for minutes
+    "in a callback": ("def spin():\n    print(1)\n    while True: pass\nasyncio.get_running_loop().call_soon(spin)\nwhile True: await asyncio.sleep(0)",
+        "stream", .001),
     "locks": ("lock = threading.Condition()\nprint(1)\nwhile True:\n    with lock: pass", "stream", .001),
     "between cells": None, "idle": None}
 
@@ -31,7 +34,7 @@ class Storm:
         self.how,self.kc,self.rng = how,start(),random.Random(1)
         self.poller = zmq.Poller()
         for name in ("iopub", "shell", "control"): self.poller.register(getattr(self.kc, f"{name}_channel").socket, zmq.POLLIN)
-        self.kc.run("import asyncio, threading, time\nget_ipython().run_line_magic('xmode', 'Minimal')")
+        self.kc.run("import asyncio, json, threading, time\nget_ipython().run_line_magic('xmode', 'Minimal')")
 
     def until(self, done, seconds):
         "True once `done(message)` is true of a message that has come, False after so many seconds"
