@@ -25,11 +25,12 @@ def one_line(p):
     assert err.startswith("ipymini: ") and err.count("\n") == 1
     return err
 
-def listening_ports(pid):
-    "The TCP ports on which the process `pid` listens"
-    inodes = set()
+def doors(pid):
+    "Where others could connect to the process `pid`: TCP ports, and unix sockets by their inodes, on which it listens"
+    held = set()
     for fd in Path(f"/proc/{pid}/fd").iterdir():
-        try: inodes.add(str(fd.readlink()))
+        try: held.add(str(fd.readlink()))
         except OSError: pass  # closed
-    rows = [row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]]
-    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
+    def rows(name): return [row.split() for row in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]]
+    ports = {int(row[1].rpartition(":")[2], 16) for name in ("tcp", "tcp6") for row in rows(name) if row[3] == "0A" and f"socket:[{row[9]}]" in held}
+    return ports | {row[6] for row in rows("unix") if row[3] == "00010000" and f"socket:[{row[6]}]" in held}

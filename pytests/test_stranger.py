@@ -1,9 +1,13 @@
-"As another user of the machine, without a key: files that he prepares where our kernel writes"
-import os, pytest
+"As another user of the machine, without a key: files and folders that he prepares where our kernel and its server write"
+import os, pytest, stat
 from helpers import connection_file
-from pathlib import Path
-from strangers import as_stranger, needs_root
+from ipymini import pod
+from ipymini.environments.container import Folder
+from ipymini.environments.make import write_whole
 from ipymini.system.crash import CrashReport
+from pathlib import Path
+from processes import doors
+from strangers import as_stranger, needs_root
 
 def settings(folder):
     "A connection file in `folder`, as a launcher writes it"
@@ -55,6 +59,66 @@ def test_a_crash_report_whose_descriptor_became_another_files_is_left(report_of,
         os.dup2(notes.fileno(), report.file.fd)
         report.note_cell("a cell of mine")
         assert notes.read() == ""
+
+# -- the journal
+
+@needs_root
+def test_a_strangers_journal_is_not_replayed(own, shared):
+    record = """
+import struct
+parts = [json.dumps(part).encode() for part in args]
+with open(".k.json.journal", "wb") as file: file.write(struct.pack("<4I", *map(len, parts)) + b"".join(parts))
+os.chmod(".k.json.journal", 0o666)"""
+    parent = dict(msg_id="x", session="x", msg_type="execute_request")
+    as_stranger(shared, record, dict(msg_type="stream", date="2026-01-01T00:00:00Z"), parent, {}, dict(name="stdout", text="words of his"))
+    kc = own(file=settings(shared))
+    assert "words of his" not in str(kc.run("%replay --last-kernel"))
+
+@needs_root
+def test_pipes_of_a_stranger_in_place_of_our_files_stop_nothing(own, shared):
+    as_stranger(shared, "for name in args: os.mkfifo(name)", ".k.json.journal", ".k.json.journal.older", ".k.json.death")
+    kc = own(file=settings(shared))
+    assert kc.run("print('on')").stdout == "on\n"
+
+# -- pods
+
+def test_a_pod_opens_no_door():
+    before = doors(os.getpid())
+    with pod() as child:
+        assert doors(os.getpid()) == before
+        assert doors(child.pid) == set()
+
+# -- folders of the server
+
+@needs_root
+def test_a_link_in_a_strangers_folder_has_no_file_of_ours_emptied(monkeypatch, shared, tmp_path):
+    "Where folders of containers that nobody uses are looked for"
+    (tmp_path/"precious").write_text("words")
+    as_stranger(shared, "os.mkdir('ipymini-x'); os.symlink(args[0], 'ipymini-x/lock')", str(tmp_path/"precious"))
+    monkeypatch.setattr(Folder, "parent", str(shared))
+    Folder().remove()
+    assert (tmp_path/"precious").read_text() == "words"
+
+@needs_root
+def test_a_folder_of_a_stranger_is_not_removed(monkeypatch, shared):
+    as_stranger(shared, "os.mkdir('ipymini-x'); open('ipymini-x/lock', 'w').close()")
+    monkeypatch.setattr(Folder, "parent", str(shared))
+    Folder().remove()
+    assert (shared/"ipymini-x/lock").exists()
+
+def test_a_folder_that_nobody_uses_is_removed(monkeypatch, tmp_path):
+    monkeypatch.setattr(Folder, "parent", str(tmp_path))
+    left = Folder()
+    left.lock.close()
+    Folder().remove()
+    assert not Path(left.path).exists()
+
+def test_the_cache_is_this_users_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try: write_whole(tmp_path/"cache/ipymini/scripts/x.py", "")
+    finally: os.umask(before)
+    made = [tmp_path/name for name in ("cache", "cache/ipymini", "cache/ipymini/scripts")]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in made} == {0o700}
 
 # -- the debugger's folder
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Coverage-guided fuzzing with atheris of what reads foreign bytes: `tools/fuzz.py [--minutes 10] [frames|signed|file|dap ...]`.
+"""Coverage-guided fuzzing with atheris of what reads foreign bytes: `tools/fuzz.py [--minutes 10] [frames|signed|file|dap|report|journal ...]`.
 
 Works in an environment of its own, .venvs/fuzz, where inputs that found new paths are kept for the next run; an input that crashes
 is kept there, too, and shown. The minutes are shared among the targets. A target passes if it returns, or raises what its function is
 documented to raise."""
 
-import argparse, json, subprocess, sys, tempfile
+import argparse, json, struct, subprocess, sys, tempfile
 from about import add_version
 from importlib import import_module
 from venvs import env, install, ready, venvs
@@ -50,7 +50,19 @@ def dap(data):
     response = debugger.request(msg)
     assert response["type"] == "response" and isinstance(response["success"], bool)
 
-targets = dict(frames=frames, signed=signed, file=file, dap=dap)
+def report(data):
+    "Any crash report: something to tell, or nothing."
+    assert isinstance(crash.in_words(data), str)
+
+def journal(data):
+    "Any journal of a kernel before this one: what it holds, up to where it is none."
+    with open(path, "wb") as out: out.write(data)
+    with open(path, "rb") as file:
+        try: records = list(journals.read_file(file.fileno(), len(data)))
+        except (ValueError, RecursionError) as error: return str(error)
+    assert sum(len(record) for record in records) == 4*len(records)
+
+targets = dict(frames=frames, signed=signed, file=file, dap=dap, report=report, journal=journal)
 
 request = b'{"msg_id":"1","msg_type":"execute_request"}'
 connection = dict(shell_port=1, iopub_port=2, stdin_port=3, control_port=4, hb_port=5, ip="127.0.0.1", key="k", transport="tcp", signature_scheme="hmac-sha256")
@@ -72,6 +84,8 @@ seeds = dict(  # chkstyle: ignore-node  (a target a line)
     frames=[b'id\xff\xfe<IDS|MSG>\xff\xfe\xff\xfe' + b'\xff\xfe'.join([request, b"{}", b"{}", b'{"code":"1"}'])],
     signed=[b'\xff\xfe'.join([request, b"{}", b"{}", b'{"code":"1"}'])],
     file=[json.dumps(connection).encode()],
+    report=[b"1/0".ljust(4096, b"\0") + b"Fatal Python error: Segmentation fault\n"],
+    journal=[struct.pack("<4I", 2, 2, 2, 2) + b"{}"*4],
     dap=[json.dumps(dict(seq=1, type="request", command=name, arguments=args)).encode() for name,args in commands.items()])
 
 
@@ -79,11 +93,13 @@ seeds = dict(  # chkstyle: ignore-node  (a target a line)
 
 def fuzz(name, folder, seconds):
     "Run one target, inside of the environment; does not return."
-    global wire, connection_file, debugger, path
+    global wire, connection_file, crash, journals, debugger, path
     import atheris
     with atheris.instrument_imports(include=["ipymini", "json"]):
         wire = import_module("ipymini.wire")
         connection_file = import_module("ipymini.channels.connection")
+        crash = import_module("ipymini.system.crash")
+        journals = import_module("ipymini.channels.journal")
         if name == "dap": debugger = make_debugger()
     path = f"{tempfile.mkdtemp()}/k.json"
     limits = [f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=4000"]

@@ -3,7 +3,7 @@
 There is no network and no port: kernel and clients meet at unix sockets, in a folder that both see. The kernel's standard input is a
 pipe from the server; when the server dies, the kernel ends, and its container with it. Read `ContainerProvisioner` first."""
 
-import asyncio, fcntl, os, secrets, shutil, subprocess, sys, tempfile
+import asyncio, fcntl, os, secrets, shutil, stat, subprocess, sys, tempfile
 from pathlib import Path
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Dict, List, Unicode
@@ -140,11 +140,16 @@ class Folder:
         self.lock.close()
 
 def locked(path):
-    "The open file `path`, locked until it is closed or we die; None if it is locked already, or is not ours."
-    try: file = open(path, "w")
+    """The open file `path`, locked until it is closed or we die; None if it is locked already, or is not ours.
+
+    Anybody can make a folder in /tmp that is called as ours are, with a link to a file of ours in it: nothing is followed, or emptied."""
+    try: file = open(os.open(path, os.O_RDWR|os.O_CREAT|os.O_NOFOLLOW|os.O_CLOEXEC, 0o600), "r+")
     except OSError: return None
-    try: fcntl.flock(file, fcntl.LOCK_EX|fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return None
-    return file
+    info = os.fstat(file.fileno())
+    if stat.S_ISREG(info.st_mode) and (info.st_uid, info.st_nlink) == (os.getuid(), 1):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX|fcntl.LOCK_NB)
+            return file
+        except OSError: pass  # somebody else's
+    file.close()
+    return None

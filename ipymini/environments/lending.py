@@ -12,7 +12,7 @@ from shutil import rmtree
 
 from . import boot
 from .boot import normal, numbers
-from .make import NoEnvironment, cache, find_uv
+from .make import NoEnvironment, cache, find_uv, make_private
 from .pythons import oldest
 
 kept_back = {"jupyter-client"}  # only commands and servers need it
@@ -172,7 +172,10 @@ def bytecode_folder(python, folders):
     "Where bytecode for `python` is kept: a folder of our cache if it is not of our version, or may not be written beside the sources."
     is_same = python.tag == sys.implementation.cache_tag
     if is_same and all(os.access(folder, os.W_OK) for folder in folders): return None
-    return str(cache()/"bytecode"/python.tag)
+    folder = cache()/"bytecode"/python.tag
+    try: make_private(folder)
+    except OSError: pass  # a home that cannot be written to: what is compiled is not kept
+    return str(folder)
 
 # -- for another Python than ours
 
@@ -186,6 +189,7 @@ def fetch(dists, python, folder, is_here=True):
     except NoEnvironment: tool = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", *by_version]
     exact = [f"{dist}=={distribution(dist).version}" if fits(dist, python) else dist for dist in dists]
     call = [*tool, "--no-deps", "--target", str(folder), *exact]
+    make_private(folder.parent)
     out = subprocess.run(call, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if out.returncode:
         rmtree(folder, ignore_errors=True)

@@ -78,9 +78,14 @@ def cache():
     else: base = home/".cache"
     return base/"ipymini"
 
+def make_private(folder):
+    "Make `folder`, and those above it that are missing, for this user alone, whatever the umask: code is imported from there."
+    if not folder.parent.exists(): make_private(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
 def write_whole(file, text):
     "Write `file` so that another process sees all of `text` or nothing."
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_private(file.parent)
     part = file.with_name(f"{file.name}.{os.getpid()}")
     part.write_text(text)
     os.replace(part, file)

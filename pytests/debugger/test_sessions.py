@@ -2,6 +2,7 @@
 import glob, os, pytest, socket, threading
 from dap import IP, lab, texts
 from helpers import until
+from processes import doors
 from ipymini.debugger.cells import murmur2
 from ipymini.debugger.requests import Debugger
 
@@ -150,25 +151,24 @@ def test_nothing_is_left_behind(own_dbg):
 
 def test_a_session_opens_no_door(own_dbg):
     "Whoever reaches debugpy runs code as us: nobody else on the machine can, as it neither listens nor has another process do so"
-    doors = listening(own_dbg)
-    assert len(doors) == 5
+    before = doors_of_family(own_dbg)
+    assert len(before) == 5
     for _ in range(2):
         own_dbg.start()
         id,_ = own_dbg.stop("r = 1\nr = 2", 2)
-        assert listening(own_dbg) == doors
+        assert doors_of_family(own_dbg) == before
         own_dbg.ok("disconnect")
         assert own_dbg.end(id).status == "ok"
-    assert listening(own_dbg) == doors
+    assert doors_of_family(own_dbg) == before
 
 def test_initialize_that_fails_leaves_no_session(idle):
     idle.refused("initialize")
     assert idle.ok("debugInfo")["isStarted"] is False
     assert "initialize first" in idle.refused("attach")
 
-def listening(client):
-    "The ports on which the kernel of `client` and its children listen"
-    from processes import listening_ports
-    return {port for pid in family(client) for port in listening_ports(pid)}
+def doors_of_family(client):
+    "Where the kernel of `client` and its children listen"
+    return {door for pid in family(client) for door in doors(pid)}
 
 def family(client):
     "The kernel of `client` and processes that it has started, which have its environment"
