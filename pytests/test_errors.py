@@ -121,7 +121,7 @@ def test_argv_is_that_of_pythons_prompt(kc): assert kc.run("import sys; sys.argv
 
 # -- errors
 
-errors = [("1/0", "ZeroDivisionError", "division by zero"), ("(", "SyntaxError", None), ("%nosuch", "UsageError", None), ("%%nosuch\n1", "UsageError", None),
+errors = [("1/0", "ZeroDivisionError", "division by zero"), (")", "SyntaxError", None), ("%nosuch", "UsageError", None), ("%%nosuch\n1", "UsageError", None),
     ("%timeit -q", None, None), ("raise ExceptionGroup('eg', [ValueError('inner')])", "ExceptionGroup", "eg (1 sub-exception)"),
     ("raise KeyboardInterrupt", "KeyboardInterrupt", ""),
     ("raise SystemExit", "SystemExit", ""), ("raise SystemExit(3)", "SystemExit", "3"), ("import sys; sys.exit('bye')", "SystemExit", "bye"),

@@ -161,8 +161,7 @@ def test_no_branch_for_a_python_that_is_not_supported():
 
 def test_only_the_fields_of_small_classes_are_typed_on_the_left():
     assert where(lambda o: isinstance(o, ast.AnnAssign)) == {"environments.kernelspecs.Kernel", "environments.pythons.Python", "environments.install.Plan",
-        "environments.install.Start",
-        "environments.named.Environment"}
+        "environments.install.Start", "environments.named.Environment"}
 
 def test_print_is_for_the_command_line_and_for_magics():
     skip = "__main__", "environments.install", "environments.launch", "features.magics", "features.environment", "features.replay", "features.snapshot", "features.terminal", "pods.magics", "pods.pool"
@@ -172,5 +171,5 @@ def test_print_is_for_the_command_line_and_for_magics():
 @pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])
 def test_chkstyle_is_silent(folder):
     command = [Path(sys.executable).parent/"chkstyle", *root.glob(f"{folder}/**/*.py")]
-    r = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=root)  # where its configuration is
+    r = subprocess.run(command, capture_output=True, text=True, timeout=110, cwd=root)  # where its configuration is
     assert (r.returncode, r.stdout.strip()) == (0, "found 0 potential violation(s)"), r.stdout + r.stderr
