@@ -122,6 +122,12 @@ def test_the_version_stands_in_one_place():
     assert "version" in project["dynamic"] and "version" not in project
     assert f'"{__version__}"' in (root/"ipymini/__init__.py").read_text()
 
+def test_the_lock_has_a_version_of_each_library_of_the_tests():
+    locked = {name.lower().replace("_", "-") for name in re.findall(r"^([\w.-]+)==", (root/"tools/lock.txt").read_text(), re.M)}
+    wanted = [*project["dependencies"], *(o for extra in project["optional-dependencies"].values() for o in extra)]
+    names = {re.match(r"[\w.-]+", o)[0].lower().replace("_", "-") for o in wanted}
+    assert names - locked == set()
+
 # -- workflows
 
 workflows = sorted((root/".github/workflows").glob("*.yml"))

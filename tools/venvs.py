@@ -14,12 +14,14 @@ log = venvs/"log.txt"  # what the step that runs prints
 oldest = 3,11
 programs = "Scripts" if os.name == "nt" else "bin"  # the folder of a venv that has its programs
 
-def ready(name, extras, python=None, fresh=False):
-    "The Python of the venv `name`, in which `python` (or the one that runs this) has ipymini, as it is now, and its `extras` installed."
+def ready(name, extras, python=None, fresh=False, lock=None):
+    """The Python of the venv `name`, in which `python` (or the one that runs this) has ipymini, as it is now, and its `extras` installed.
+
+    `lock`: a file of the checkout with the versions to take; without it the newest."""
     python = python or sys.executable
     venv = venvs/name
     exe = venv/programs/"python"
-    tools_wanted = f"{version(python)} {extras} {digest('pyproject.toml')}"
+    tools_wanted = f"{version(python)} {extras} {digest('pyproject.toml', *filter(None, [lock]))}"
     tree_wanted = digest("pyproject.toml", "README.md", "ipymini", "share")
     tools_there,tree_there = (None, None) if fresh else stamped(venv)
     if (tools_there, tree_there) == (tools_wanted, tree_wanted): return exe
@@ -29,7 +31,8 @@ def ready(name, extras, python=None, fresh=False):
         install(venv, "hatchling, the build tool", "hatchling>=1.27")
     stamp_of(venv).unlink(missing_ok=True)  # whoever is interrupted from here on begins anew
     whl = wheel(venv)
-    if is_new: install(venv, f"ipymini and {extras} tools", f"{whl}[{extras}]")
+    versions = ["--constraint", root/lock] if lock else []
+    if is_new: install(venv, f"ipymini and {extras} tools", f"{whl}[{extras}]", *versions)
     else: install(venv, "ipymini", "--force-reinstall", "--no-deps", whl)
     stamp_of(venv).write_text(f"{tools_wanted}\n{tree_wanted}")
     return exe
