@@ -215,7 +215,8 @@ def completions(completer, code, pos):
     found = list(rectify_completions(code, completer.completions(code, pos)))  # all for the same span of `code`
     start,end = (found[0].start, found[0].end) if found else (pos, pos)
     matches = [match.text for match in found]
-    metadata = dict(_jupyter_types_experimental=[typed(match) for match in found])
+    wanted = os.environ.get("IPYMINI_EXPERIMENTAL_COMPLETIONS") != "0"
+    metadata = dict(_jupyter_types_experimental=[typed(match) for match in found]) if wanted else {}
     return dict(status="ok", matches=matches, cursor_start=start, cursor_end=end, metadata=metadata)
 
 def typed(match):

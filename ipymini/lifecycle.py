@@ -9,6 +9,7 @@ from .channels.sockets import Sockets
 from .kernel import Kernel, run_now
 from .parent import parent
 from .signals import Signals, grace
+from .subshells import when_idle
 from .system import crash, files, processes
 from .system.log import log
 from .wire import Msg, UnknownScheme, Wire, delim
@@ -17,6 +18,7 @@ switch = .0005  # seconds until a busy thread gives way, see docs/decisions.md: 
 greeting = """this kernel waits for clients. Its connection file is {file}
 To connect:  jupyter console --existing {file}
 To end it:   press Ctrl-C twice"""
+idleness = 2  # seconds without a request, after which what completion needs is loaded
 patience = 1.5  # seconds that the end may take, whatever hangs
 
 class Ending:
@@ -128,6 +130,8 @@ class Lifecycle:
         self.sockets.iopub.greeting = None
         self.kernel.subshells.main.user_code.doom(self.signals.early_target)
         for msg in self.kernel.subshells.open(): self.kernel.on_shell(msg)
+        bridge = self.kernel.bridge
+        if not bridge.reason: when_idle(self.kernel.subshells, idleness, bridge.ip.warm_up)
 
     # -- the end
 

@@ -2,6 +2,7 @@
 
 The small classes that IPython is given come first, then `ZMQInteractiveShell`, then `IPKernelApp`, the configuration."""
 import asyncio, os
+from threading import RLock
 from IPython.core import page, payloadpage
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.autocall import ZMQExitAutocall
@@ -43,11 +44,25 @@ class LateCompleter:
     That is: for `Completer`, or for `configurables`, which %config reads."""
     completer = None
     booted = False  # True once whoever asks for `configurables` is the user
+    making = RLock()  # one thread makes the completer: the side thread may ask for it as the main thread does
 
     def init_completer(self): "Put off."
 
     def make_completer(self):
-        if not self.completer: super().init_completer()
+        "Make IPython's completer, with its hooks; from then on it looks at what lives before it asks jedi."
+        if self.completer: return
+        from .completer import LiveCompleter
+        with self.making:
+            if self.completer: return
+            super().init_completer()
+            self.completer.__class__ = LiveCompleter
+            wanted = os.environ.get("IPYMINI_USE_JEDI")
+            if wanted in ("0", "1"): self.completer.use_jedi = wanted == "1"
+
+    def warm_up(self):
+        "Load what completion needs, so that nobody waits for it. On the side thread, once the kernel is idle."
+        from .completer import warm_up
+        warm_up(self.Completer)
 
     @property
     def Completer(self):

@@ -228,3 +228,14 @@ def only(types):
     return lambda queue: [msg for msg in queue if msg.type in types]
 
 def comm_id(msg): return str(msg["content"].get("comm_id"))
+
+def when_idle(subshells, seconds, function):
+    "Call `function` on the side thread, once, when the main subshell has had nothing to do for `seconds`."
+    main = subshells.main
+    def look():
+        "Call it, or look again later."
+        left = main.since+seconds-clock.monotonic()
+        if main.msg or main.queue: main.call_soon(subshells.later, seconds, look)  # behind what runs
+        elif left > 0: subshells.later(left, look)
+        else: function()
+    subshells.later(seconds, look)

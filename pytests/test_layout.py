@@ -12,7 +12,7 @@ import arrows
 
 # from below: a room imports only what stands before it, or on its own floor; `environments` and `pods` stand beside, and import nothing of these but the version, and `system.jobs`
 floors = ["__init__", "wire parent cell contents light_asyncio tracebacks system",
-    "interrupts subshell capture output history channels debugger compat features", "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
+    "interrupts subshell capture output history cursor held completer channels debugger compat features", "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
 beside = {"environments", "pods"}
 
 rooms = {name.strip(): (set(ours.split()), set(libraries.split()))
@@ -143,6 +143,8 @@ def test_exceptions_are_caught_by_name():
         "features.pools.bring",  # what a worker cannot load is told where its result is waited for
         "features.snapshot_file.Writer.as_pickle", "features.snapshot_file.Reader.bring",  # a name whose pickle runs into an error is told, the others go on
         "bridge.transform",  # the user's input transformers
+        "completer.LiveCompleter.live",  # IPython's evaluation, where the user lets it run code of his
+        "held.read_signature",  # `__signature__` and annotations of the user's
         *caught_in_pods}
 
 def test_base_exceptions_are_caught_around_user_code_only():
