@@ -75,6 +75,8 @@ def test_a_line_waits_for_a_millisecond():
     assert left("a\n", 0) == pytest.approx(texts.first_delay)
     assert left("a\n", .0011) == 0
 
+def test_what_is_left_of_a_wait_is_not_worth_another_millisecond(): assert left("a\n", .0006) == 0
+
 def test_a_line_without_its_end_waits_longer():
     assert left("a", .002) == pytest.approx(texts.line_delay-.002)
     assert left("a", .009) == 0

@@ -104,7 +104,7 @@ class IOPub(Channel):
         batch = self.backlog.front
         is_text_alone = batch.is_sent and self.backlog.is_open(batch)
         left = self.left(batch.texts) if is_text_alone else 0
-        return int(left*1000)+1 if left else 0
+        return round(left*1000)
 
     def left(self, texts):
         "Seconds that `texts`, behind which nothing is queued, have to wait."

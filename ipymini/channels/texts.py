@@ -19,6 +19,7 @@ orderly = 1000         # changes from one stream to the other that keep their or
 flood = 2**20          # characters at once, and each second after that, beyond which a stream sends larger messages,
 flood_delay = .2       # up to as many characters, in longer intervals: a frontend draws the whole text anew at each
 most_looks = 100       # at the clock before text goes out whatever it says
+a_tick = .0005         # what is left of a wait and not worth another one: zmq's are whole milliseconds
 
 class Text:
     "What a thread wrote at once on the stream `name`, on behalf of the request `parent`."
@@ -130,7 +131,7 @@ class Gathering:
         self.looks += 1
         age = now-self.since
         left = max(self.delay(last, age)-age, pace.sent+pace.delay-now)
-        return left if 0 < left <= flood_delay and self.looks < most_looks else 0
+        return left if a_tick < left <= flood_delay and self.looks < most_looks else 0
 
     def delay(self, last, age):
         "Seconds that text of this `age` waits in all."
