@@ -5,6 +5,7 @@ of a queue; the user's code runs in `interrupts`."""
 import sys, threading
 from collections import deque
 from contextvars import copy_context
+from functools import partial
 from threading import get_ident
 from traceback import walk_tb
 from types import SimpleNamespace
@@ -156,7 +157,8 @@ def make_loop():
     loop = asyncio.new_event_loop()
     loop._ready = Ready()
     loop.time = clock.monotonic  # whatever a cell puts into `time`
-    loop.set_exception_handler(show_uncaught)
+    # no handler that is set: a cell that takes its own back, by None, would take ours away
+    loop.default_exception_handler = partial(show_uncaught, loop.default_exception_handler)
     return loop
 
 class Ready(deque):
@@ -167,12 +169,12 @@ class Ready(deque):
 
 nothing = SimpleNamespace(_cancelled=True)  # a handle that the loop passes over
 
-def show_uncaught(loop, details):
-    "Report an exception that nothing awaits, as asyncio does, on behalf of the cell that made the task or callback."
+def show_uncaught(show, details):
+    "Have `show`, asyncio's own, report an exception that nothing awaits on behalf of the cell that made the task or callback."
     source = details.get("task") or details.get("future") or details.get("handle")
     if hasattr(source, "get_context"): context = source.get_context()  # a task, from Python 3.12 on
     else: context = getattr(source, "_context", None)
-    (context or copy_context()).copy().run(loop.default_exception_handler, details)
+    (context or copy_context()).copy().run(show, details)
 
 def hide_task(task):
     "Leave `task`, which is ours, out of `asyncio.all_tasks()`: cells cancel what they find there."

@@ -46,6 +46,18 @@ def test_the_kernels_loop_is_there_after_asyncio_run(kc):
     assert kc.run("asyncio.get_running_loop() is loop, asyncio.get_event_loop() is loop").result == "(True, True)"
     assert kc.run("await f()").result == "'ran'"
 
+@pytest.mark.parametrize("run", ["asyncio.run(f())", "with asyncio.Runner() as r: r.run(f())"])
+def test_the_threads_loop_is_the_kernels_after_asyncio_run(kc, run):
+    "Where no loop runs: in a callback of C code, on the way of older libraries"
+    kc.run(run)
+    assert kc.run("asyncio.get_event_loop_policy().get_event_loop() is asyncio.get_running_loop()").result == "True"
+
+def test_a_loop_that_a_cell_has_set_stays_the_threads(kc):
+    "until it sets another one"
+    kc.run("mine = asyncio.new_event_loop(); asyncio.set_event_loop(mine); mine.run_until_complete(f())")
+    assert kc.run("asyncio.get_event_loop_policy().get_event_loop() is mine").result == "True"
+    kc.run("asyncio.set_event_loop(asyncio.get_running_loop()); mine.close()")
+
 def test_tasks_of_earlier_cells_go_on_after_asyncio_run(kc):
     kc.run("t = asyncio.create_task(asyncio.sleep(.05, 'slept')); asyncio.run(f())")
     assert kc.run("await t").result == "'slept'"

@@ -53,6 +53,14 @@ def test_SystemExit_of_a_background_task_is_told(kc):
     r = kc.wait(id, until=lambda r: "SystemExit was raised by a background task" in r.stderr)
     assert kc.run("1").result == "1"
 
+def test_the_exception_of_a_callback_reaches_its_cell_though_a_cell_has_taken_its_own_handler_back(own_kc):
+    own_kc.run("import asyncio\nloop = asyncio.get_running_loop()\nloop.set_exception_handler(lambda *args: None)\nloop.set_exception_handler(None)")
+    id = own_kc.cell("go = loop.create_future()\ngo.add_done_callback(lambda _: 1/0)")
+    own_kc.wait(id)
+    later = own_kc.run("go.set_result(1)\nawait asyncio.sleep(0)")
+    assert "ZeroDivisionError" in own_kc.wait(id, until=lambda r: r.stderr).stderr
+    assert later.stderr == ""
+
 def test_no_cell_behind_exit_runs_and_none_gets_a_reply(own):
     kc = own()
     first = kc.cell("exit")

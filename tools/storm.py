@@ -23,8 +23,6 @@ states = {
     "in our code": ("while True: print(1)", "stream", .001),
     "in delicate code": ("print(1)\nwhile True: json.dumps([1], indent=1)", "stream", .001),
     "in displays": ("while True:\n    display(1)\n    time.sleep(.0005)", "display_data", .001),  # more would be read for minutes
-    "in a callback": ("def spin():\n    print(1)\n    while True: pass\nasyncio.get_running_loop().call_soon(spin)\nwhile True: await asyncio.sleep(0)",
-        "stream", .001),
     "locks": ("lock = threading.Condition()\nprint(1)\nwhile True:\n    with lock: pass", "stream", .001),
     "between cells": None, "idle": None}
 

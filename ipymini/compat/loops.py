@@ -59,6 +59,9 @@ def leave_loop(loop):
     return task
 
 def enter_loop(loop, task):
+    "Put `loop` and its task where they were; also as the loop of the thread, if that has none: `asyncio.run` takes it away."
+    try: asyncio.get_event_loop()
+    except RuntimeError: asyncio.set_event_loop(loop)
     asyncio._set_running_loop(loop)
     if task: asyncio.tasks._enter_task(loop, task)
 
