@@ -68,6 +68,7 @@ class Lifecycle:
     def run(self):
         "Serve until told to stop."
         sys.setswitchinterval(switch)
+        self.job = processes.tie_children()
         self.signals.start()
         self.watch_launcher()
         self.sockets.iopub.greeting = self.kernel.greeting  # nobody has subscribed yet
@@ -82,19 +83,13 @@ class Lifecycle:
         self.finish()
 
     def watch_launcher(self):
-        "End with the process that started us."
-        named = os.environ.get("JPY_PARENT_PID", "")
-        pid = int(named) if named.isdigit() else 0
-        if 1 < pid < 2**31: processes.watch_process(pid, self.sockets.control, lambda: self.end(1))
-        if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1": self.watch_stdin()
+        "End with the process that started us, or with whoever holds the other end of stdin; on Windows hear its interrupts, too."
+        control = self.sockets.control
+        def end(): self.end(1)
+        processes.watch_launcher(os.environ.get("JPY_PARENT_PID", ""), control, end)
+        processes.watch_interrupts(os.environ.get("JPY_INTERRUPT_EVENT", ""), self.signals.interrupt_all)
+        if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1": processes.watch_input(os.dup(0), control, end)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a cell's children must not wait for a line, nor eat the launcher's
-
-    def watch_stdin(self):
-        "End with whoever holds the other end of stdin."
-        fd = os.dup(0)
-        def on_input():
-            if not os.read(fd, 4096): self.end(1)
-        self.sockets.control.watch(fd, on_input)
 
     def load(self):
         "Import and start what runs code; the sockets answer meanwhile."
@@ -102,8 +97,10 @@ class Lifecycle:
         main = subshells.make_main()  # imports asyncio, without what TLS needs
         from .compat.loops import let_loops_nest
         let_loops_nest()
+        processes.stay_awake()
         main.tid = threading.get_ident()  # startup files run before its loop does
         subshells.start_side()
+        self.signals.catch()  # a loop of Windows that is made on this thread takes the wake-up descriptor
         kernel.bridge = self.make_bridge(main.loop)
         if not (sys.flags.isolated or os.environ.get("PYTHONSAFEPATH")): sys.path.insert(0, "")  # -P of kernel.json was for us
         sys.argv[:] = [""]  # as at Python's prompt: our options are none of an `argparse` in a cell

@@ -120,7 +120,7 @@ class Signals:
     def pass_on(self, num):
         "Tell the main loop of the signal `num`, which it would have read itself, had we left it the descriptor."
         main = self.kernel.subshells.main
-        main.call_soon(main.loop._handle_signal, num)
+        if hasattr(main.loop, "_handle_signal"): main.call_soon(main.loop._handle_signal, num)  # a loop of Windows handles none
 
     def on_interrupt(self):
         """Interrupt all but the main thread, which its signal handler does. On the control thread.
@@ -130,6 +130,7 @@ class Signals:
         bridge = self.kernel.bridge
         if main:
             for seconds in nudges: subshells.later(seconds, self.nudge)
+            if processes.has_handles: main.call_soon(lambda: None)  # else the interrupt of a loop that waits would hit a later cell
         for subshell in subshells.others: self.interrupt_subshell(subshell)
         self.kernel.sockets.stdin.answer(lambda question: not main or question.tid != main.tid, KeyboardInterrupt())
         if bridge and bridge.dap: bridge.dap.interrupt()

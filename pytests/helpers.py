@@ -39,7 +39,8 @@ def start(cwd=None, env=None, args=(), file=None, python=sys.executable, **kw):
     if not file: file = connection_file()
     env = {**os.environ, "JPY_PARENT_PID": str(os.getpid()), **(env or {})}
     env.pop("PYTEST_CURRENT_TEST", None)
-    proc = subprocess.Popen([python, "-m", "ipymini", "-f", file, *args], cwd=cwd, env=env, start_new_session=True, stdin=subprocess.DEVNULL, **kw)
+    kw.setdefault("stdin", subprocess.DEVNULL)
+    proc = subprocess.Popen([python, "-m", "ipymini", "-f", file, *args], cwd=cwd, env=env, start_new_session=True, **kw)
     until(lambda: has_ports(file) or proc.poll() is not None, "the ports of a kernel")
     kc = connect(file)
     kc.proc,kc.file = proc,file

@@ -9,7 +9,7 @@ import os, struct, threading
 from collections import deque
 from json import loads
 
-from ..system.files import make_anew, take_over
+from ..system.files import make_anew, read_at, take_over, write_at
 
 sizes = struct.Struct("<4I")  # bytes of header, parent_header, metadata and content, which follow
 in_memory = 2**22             # bytes kept where there is no file
@@ -50,7 +50,7 @@ class Journal:
         try:
             if not self.has_room(len(data)): self.begin_file()
             fd,size = self.files[-1]
-            done = os.pwrite(fd, data, size)
+            done = write_at(fd, data, size)
             if done < len(data): raise OSError(28, os.strerror(28))
         except OSError as e:
             self.log(f"the journal goes on in memory, {self.path}: {e.strerror}")
@@ -163,10 +163,10 @@ def read_file(fd, size):
     "Yield the records in the first `size` bytes of a file; one that was cut off by the end of its kernel is left out."
     at = 0
     while at < size:
-        lengths = sizes.unpack(os.pread(fd, sizes.size, at).ljust(sizes.size, b"\0"))
+        lengths = sizes.unpack(read_at(fd, sizes.size, at).ljust(sizes.size, b"\0"))
         end = at + sizes.size + sum(lengths)
         if end > size or not lengths[0]: return
-        yield parse(os.pread(fd, end-at, at))
+        yield parse(read_at(fd, end-at, at))
         at = end
 
 def parse(data):

@@ -5,7 +5,8 @@ from functools import lru_cache
 # numba and joblib look for this beginning of its name, others for a number behind it. It is made when the first cell is written:
 # whoever knew the name could have put something of his own there, and the debugger would be off
 number = f"{os.getpid()}{int.from_bytes(os.urandom(5)):013}"
-folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{number}", "")
+# its real path: the debugger knows files by that; macOS has a link in the usual one, Windows short names such as RUNNER~1
+folder = os.path.join(os.path.realpath(tempfile.gettempdir()), f"ipykernel_{number}", "")
 seed = 0xC70F6907  # the frontend's, too: debugInfo tells it
 factor = 0x5BD1E995
 mask = 0xFFFFFFFF  # 32 bits

@@ -43,8 +43,16 @@ class CrashReport:
             self.file = None
             log(f"no record of crashes from now on, {self.path}: {e.strerror}")
 
+    def close(self):
+        "Report no crash from now on. Windows removes no file that is open."
+        file,self.file = self.file,None
+        if not file: return
+        faulthandler.disable()
+        file.close()
+
     def remove(self):
         "Leave no report, neither ours nor one beside a connection file that is gone."
+        self.close()
         remove(self.path)
         folder = os.path.dirname(self.path)
         try: names = os.listdir(folder)

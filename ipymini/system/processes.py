@@ -1,15 +1,19 @@
 """Processes: interrupts, children, the launcher's life, forks.
 
 A call that only one platform has stands beside its fallback."""
-import os, signal, threading
+import os, signal, sys, threading
 
 from .clock import clock
+from .log import log
+
+has_handles = os.name == "nt"  # Windows: what we inherit is known by handles, and a signal does not end a wait of the main thread
+for_ever = 0xffffffff
 
 # -- signals
 
 def interrupt():
     "What Ctrl-C does: SIGINT for us and, if we lead a process group, for the children in it."
-    if os.name == "nt": return signal_main()
+    if not hasattr(os, "killpg"): return signal_main()
     pid = os.getpid()
     is_group = os.getpgrp() == pid
     if is_group and pid != 1: os.killpg(pid, signal.SIGINT)
@@ -18,11 +22,11 @@ def interrupt():
 main_ident = threading.main_thread().ident  # whatever a cell puts into `threading`
 
 def signal_main(number=signal.SIGINT):
-    "Have the handler of the signal `number` run on the main thread, out of any system call."
+    """Have the handler of the signal `number` run on the main thread, out of any system call.
+
+    On Windows out of time.sleep alone, and only if the signal is raised: `_thread.interrupt_main` does not end that either."""
     if hasattr(signal, "pthread_kill"): signal.pthread_kill(main_ident, number)
-    else:
-        import _thread
-        _thread.interrupt_main(number)
+    else: signal.raise_signal(number)
 
 def signal_all(pids, number):
     "Send the signal `number` to those of the processes `pids` that are still there."
@@ -40,10 +44,12 @@ def processes():
     return [each for each in found if each]
 
 def processes_by_ps():
-    "The same where there is no /proc."
+    "The same where there is no /proc, but for the `ps` that tells and for what has ended: nobody need wait for these."
     import subprocess
-    output = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,pgid="], capture_output=True, text=True).stdout
-    return [tuple(map(int, line.split())) for line in output.splitlines()]
+    with subprocess.Popen(["ps", "-A", "-o", "pid=,ppid=,pgid=,stat="], stdout=subprocess.PIPE, text=True) as ps:
+        rows = [line.split() for line in ps.stdout]
+    found = [tuple(map(int, numbers)) for *numbers,state in rows if not state.startswith("Z")]
+    return [each for each in found if each[0] != ps.pid]
 
 def process(pid):
     "`pid`, its parent and its process group; None if it has ended."
@@ -65,8 +71,8 @@ def tree():
 def children():
     """Processes that end with us: our descendants, and all others of our process group if we lead it.
 
-    Those that left it for a group of their own do not."""
-    if os.name == "nt": return []
+    Those that left it for a group of their own do not. None on Windows, where `tie_children` sees to them."""
+    if not hasattr(os, "getpgrp"): return []
     own = os.getpid()
     own_group = os.getpgrp()
     found = {pid for pid,group in tree().items() if group == own_group}
@@ -80,8 +86,35 @@ def reap(seconds=1):
         if clock.monotonic() > end: signal_all(alive, signal.SIGKILL)
         clock.sleep(.01)
 
+def tie_children():
+    """Have what this process starts end with it, where no group of processes does that: on Windows, by a job object.
+
+    Whoever calls this keeps what comes back."""
+    if not has_handles: return None
+    from .jobs import Job
+    job = None
+    try:
+        job = Job()
+        job.add(os.getpid())
+    except OSError as e: log(f"what cells start may outlive the kernel: {e}")
+    return job
+
+def stay_awake():
+    "Keep macOS from slowing down a process that has no window that is seen, as it does by its App Nap."
+    if sys.platform != "darwin": return
+    from appnope import nope
+    nope()
 
 # -- the launcher
+
+def watch_launcher(named, channel, callback):
+    "Have `channel` call `callback` when the launcher ends. `named`: JPY_PARENT_PID, its process id, or, on Windows, a handle of it."
+    number = int(named) if named.isdigit() else 0
+    if not 1 < number < 2**31: return
+    if not has_handles: return watch_process(number, channel, callback)
+    def wait():
+        if is_set(number): channel.fence(callback)
+    on_thread(wait, "launcher watch")
 
 def watch_process(pid, channel, callback):
     """Have `channel` call `callback` when the process `pid` ends.
@@ -90,26 +123,45 @@ def watch_process(pid, channel, callback):
     try: return channel.watch(os.pidfd_open(pid), callback)
     except ProcessLookupError: return
     except (AttributeError, OSError): pass  # there is no such call, or none that may be used
-    ended = lambda: channel.fence(callback)
-    watch = threading.Thread(target=wait_process, args=(pid, ended), name="launcher watch", daemon=True)
-    watch.pydev_do_not_trace = watch.is_pydev_daemon_thread = True  # the debugger must never stop it
-    watch.start()
+    on_thread(lambda: wait_process(pid, lambda: channel.fence(callback)), "launcher watch")
 
 def wait_process(pid, callback):
-    "Call `callback` when the process `pid` has ended, looking once a second where no event tells."
-    if os.name == "nt": return wait_on_windows(pid, callback)
+    "Call `callback` when the process `pid` has ended, looking once a second as no event tells."
     if not exists(pid): return
     while exists(pid): clock.sleep(1)
     callback()
 
-def wait_on_windows(pid, callback):
-    "The same on Windows, which tells."
+def watch_interrupts(named, callback):
+    "Have `callback` called, on a thread, each time that Jupyter sets an event of Windows. `named`: JPY_INTERRUPT_EVENT, its handle."
+    if not (has_handles and named.isdigit()): return
+    def wait():
+        while is_set(int(named)): callback()  # the event resets itself
+    on_thread(wait, "interrupt watch")
+
+def is_set(handle):
+    "Wait until what `handle` stands for is set, or has ended; False if it stands for nothing."
     import _winapi
-    try:
-        handle = _winapi.OpenProcess(0x100000, False, pid)  # SYNCHRONIZE
-        _winapi.WaitForSingleObject(handle, 0xffffffff)  # for ever
-    except OSError: return
-    callback()
+    try: _winapi.WaitForSingleObject(handle, for_ever)
+    except OSError as e:
+        log(f"the launcher gave a handle that cannot be waited for, {handle}: {e}")
+        return False
+    return True
+
+def watch_input(fd, channel, callback):
+    "Have `channel` call `callback` at the end of what can be read from `fd`."
+    def read():
+        if not os.read(fd, 4096): callback()
+    def wait():
+        while os.read(fd, 4096): pass
+        channel.fence(callback)
+    if has_handles: on_thread(wait, "stdin watch")  # zmq waits for sockets alone there
+    else: channel.watch(fd, read)
+
+def on_thread(function, name):
+    "Run `function` on a thread which keeps no process alive, and which the debugger never stops."
+    thread = threading.Thread(target=function, name=name, daemon=True)
+    thread.pydev_do_not_trace = thread.is_pydev_daemon_thread = True
+    thread.start()
 
 def exists(pid):
     "True if there is a process `pid`."
@@ -118,8 +170,6 @@ def exists(pid):
     except PermissionError: pass  # another user's
     return True
 
-
-# -- files
 
 # -- forks
 
