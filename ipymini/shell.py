@@ -137,6 +137,11 @@ class ZMQInteractiveShell(Parented, LateCompleter, InteractiveShell):
         if self.cell: self.cell.error = evalue,content
         self._last_traceback = lines
 
+    def _format_exception_for_storage(self, exception, *args, **kw):
+        "What was shown of `exception`: IPython would format it once more, for its history, which is half of the time that an error takes."
+        shown,content = (self.cell and self.cell.error) or (None, None)
+        return dict(content) if shown is exception else super()._format_exception_for_storage(exception, *args, **kw)
+
     def init_traceback_handlers(self, custom_exceptions):
         super().init_traceback_handlers(custom_exceptions)
         self.InteractiveTB.structured_traceback = or_python_format(self.InteractiveTB.structured_traceback)

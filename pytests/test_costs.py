@@ -1,5 +1,6 @@
 "What things cost, as counts that no load changes: calls of the operating system"
 import shutil, signal, subprocess, pytest
+from ast import literal_eval
 
 prints = 500
 
@@ -20,3 +21,41 @@ def test_a_write_asks_once_whether_a_child_has_written(own_kc, tmp_path):
     rest = calls(own_kc, tid, "for i in range(2): print(i)", tmp_path/"few")
     count = calls(own_kc, tid, f"for i in range({prints}): print(i)", tmp_path/"many")
     assert count-rest <= 2*prints+20  # a `print` writes its text and the end of the line
+
+# -- errors
+
+count_formatting = """
+_tb = get_ipython().InteractiveTB
+_formatted = []
+_format = _tb.structured_traceback
+def _counting(*args, **kw):
+    _formatted.append(args[1])
+    return _format(*args, **kw)
+_tb.structured_traceback = _counting
+"""
+
+def test_an_error_is_formatted_once(own_kc):
+    own_kc.run(count_formatting)
+    own_kc.run("1/0")
+    assert own_kc.run("_formatted").result == "[ZeroDivisionError('division by zero')]"
+
+def test_what_ipython_keeps_of_an_error_is_what_was_shown(own_kc):
+    res = own_kc.run("1/0")
+    number = res.content["execution_count"]
+    kept = own_kc.run(f"getattr(get_ipython().history_manager, 'exceptions', {{}}).get({number})").result
+    assert kept == "None" or literal_eval(kept) == res.error  # IPython keeps it from 9.2 on
+
+same_style = """
+import stack_data
+from pygments.formatters.terminal256 import Terminal256Formatter
+def style(): return stack_data.style_with_executing_node("default", "bg:ansiyellow")
+def colors(**options): return Terminal256Formatter(style=style(), **options).style_string
+class Unchanged(Terminal256Formatter): _setup_styles = Terminal256Formatter._setup_styles.__wrapped__
+"""
+
+@pytest.mark.parametrize("fact", ["style() is style()", "colors() is colors()", "colors(nobold=True) is not colors()", "colors() == Unchanged(style=style()).style_string",
+    "colors(nobold=True) == Unchanged(style=style(), nobold=True).style_string"])
+def test_colors_of_a_style_are_worked_out_once(kc, fact):
+    kc.run("try: 1/0\nexcept ZeroDivisionError: get_ipython().showtraceback()")  # which imports what is changed
+    kc.run(same_style)
+    assert kc.run(fact).result == "True"

@@ -2,8 +2,9 @@
 
 Read `Patches`, then the changes; `patches` at the end is the table. Threads are changed in `threads`, event loops in `loops`."""
 import linecache, re, signal, sys, threading
-from functools import wraps
+from functools import lru_cache, wraps
 from importlib import import_module
+from weakref import WeakKeyDictionary
 
 from .loops import aside
 
@@ -100,11 +101,35 @@ def load_ipythons_debugger(pdb):
     "Load the module that `let_interrupts_leave` changes."
     import_module("IPython.core.debugger")
 
+def keep_styles(core):
+    "One style for all tracebacks: stack_data makes a class for each, of which pygments knows nothing yet."
+    core.style_with_executing_node = lru_cache(core.style_with_executing_node)
+
+def keep_colors(terminal256):
+    "Keep the colors of a style, some 200, that its formatters work out each time one is made: half of the time that a traceback takes."
+    Formatter = terminal256.Terminal256Formatter
+    original = Formatter._setup_styles
+    known = WeakKeyDictionary()  # by style, colors by what else they depend on
+
+    @wraps(original)
+    def setup_styles(formatter):
+        "Take the colors from those that are known, or work them out."
+        colors = known.setdefault(formatter.style, {})
+        options = type(formatter), formatter.usebold, formatter.useunderline, formatter.useitalic
+        if options in colors: formatter.style_string = colors[options]
+        else:
+            original(formatter)
+            colors[options] = formatter.style_string
+
+    Formatter._setup_styles = setup_styles
+
 patches = {  # the function that changes a module, by the module's name; `names.install` adds more
     "IPython.core.debugger": let_interrupts_leave,
     "anyio._core._eventloop": let_anyio_nest,
     "multiprocessing.reduction": let_pools_find_cells,
     "multiprocessing.spawn": let_pools_find_cells,
     "pdb": load_ipythons_debugger,
+    "pygments.formatters.terminal256": keep_colors,
+    "stack_data.core": keep_styles,
     "trio": let_trio_interrupt,
     "uvloop": let_uvloop_nest}
