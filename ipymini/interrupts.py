@@ -243,7 +243,7 @@ def below_callback(frame):
 
 def in_delicate_code(frame):
     "True if an interrupt at `frame` could break something, or be swallowed."
-    return in_delicate_module(frame) or enters(frame) or swallows(frame)
+    return in_delicate_module(frame) or enters(frame) or swallows(frame) or handles_signal(frame)
 
 def in_delicate_module(frame):
     "True if `frame` is in code of a delicate module, `drive` among it."
@@ -275,6 +275,13 @@ def swallows(frame):
     while frame and frame.f_code is not drive_code:
         takes_all = frame.f_code.co_name in ("showtraceback", "trigger")
         if takes_all and module(frame).startswith("IPython.core."): return True
+        frame = frame.f_back
+    return False
+
+def handles_signal(frame):
+    "True if our signal handler called `frame`: what it has hit may be more delicate than what it calls."
+    while frame and frame.f_code is not drive_code:
+        if module(frame) == "ipymini.signals": return True
         frame = frame.f_back
     return False
 

@@ -64,6 +64,12 @@ def test_code_that_takes_or_gives_back_a_lock_is_not_interrupted_at_once(name): 
 def test_an_endless_enter_of_a_with_is_interrupted_in_the_end():
     assert waits_in("__main__", look, look, name="__enter__").index(False) == patience
 
+def test_an_interrupt_within_our_signal_handler_is_not_raised_there():
+    "It would come out where the handler has hit our code: on Python 3.14 between the taking of a lock and its block"
+    names = dict(__name__="ipymini.signals")
+    exec("def on_signal(later): return later()", names)
+    assert waits_in("asyncio.base_events", look, call=lambda later: run_as_user_code(lambda: names["on_signal"](later)))[0]
+
 def test_endless_code_that_shows_a_traceback_is_interrupted_in_the_end():
     names = dict(__name__="IPython.core.interactiveshell")
     exec("def showtraceback(render): return render()", names)
