@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 pexpect = pytest.importorskip("pexpect")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 readme = (root/"README.md").read_text()
 
 # what a person does at a command that asks, or stays: wait for the words, then type
@@ -41,7 +41,7 @@ class Person:
 
     def run(self, line):
         "Run `line`, answer what it asks; what it said, once it has ended well."
-        child = pexpect.spawn("bash", ["-c", line], cwd=str(self.clone), env=self.env, encoding="utf-8", timeout=120, dimensions=(40, 200))
+        child = pexpect.spawn("bash", ["-c", line], cwd=str(self.clone), env=self.env, encoding="utf-8", timeout=240, dimensions=(40, 200))
         said = ""
         for words,answer in next((steps for start,steps in typed.items() if line.startswith(start)), []):
             child.expect(words)

@@ -155,7 +155,7 @@ def test_what_a_workflow_runs_is_there(path):
     assert [o for o in named if not (root/o).exists()] == []
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_the_steps_of_the_package_workflow_run_in_a_clean_clone(tmp_path):
     if not (root/".git").exists(): pytest.skip("NOT TESTED: this is no checkout of git")
     git(tmp_path, "clone", "-q", root, "clone")
