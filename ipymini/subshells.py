@@ -9,6 +9,7 @@ there; while a cell holds it up it leaves for the subshell that it names, as Jup
 Read `Subshells` for the way in, then `Overtaking`. `subshell` is imported when the sockets answer already."""
 import threading
 
+from . import limits
 from .contents import UnknownSubshellError
 from .system.clock import clock
 
@@ -88,7 +89,8 @@ class Subshells:
         self.side.start(traced=False)
 
     def create(self, id):
-        "Start a subshell of its own thread; its id."
+        "Start a subshell of its own thread; its id. Raises: RuntimeError where there are too many."
+        if len(self.ids) >= limits.subshells: raise RuntimeError(f"there are {limits.subshells} subshells already: delete one before")
         self.by_id[id] = self.new(id)
         self.by_id[id].start()
         return id

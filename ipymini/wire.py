@@ -7,11 +7,11 @@ from hmac import compare_digest
 from itertools import count
 from threading import Lock
 
+from . import limits
 from .system.clock import clock
 
 delim = b"<IDS|MSG>"
 version = "5.5"
-history_size = 65536  # signatures that are known to have been seen
 ours = "ipymini-"      # what the session of each kernel begins with, so that its messages are known when they come back
 class BadMessage(ValueError): "Bytes that are no message for us; says why."
 class Duplicate(BadMessage): "A signature seen before."
@@ -87,7 +87,7 @@ class Wire:
         with self.lock:
             if signature in self.seen: raise Duplicate("a message that came before")
             self.seen[signature] = True
-            if len(self.seen) > history_size: del self.seen[next(iter(self.seen))]
+            if len(self.seen) > limits.signatures: del self.seen[next(iter(self.seen))]
 
     def pack(self, kind, content, parent=None, metadata=None, buffers=(), ids=()):
         """Frames of a new message of this kind that answers `parent`, led by `ids`.

@@ -3,7 +3,6 @@
 No kernel runs here but in the tests that take `kc` or `own`."""
 import json, sys, threading, time, zmq
 from contextlib import contextmanager
-from ipymini import wire
 from ipymini.channels import iopub as channels, texts
 from ipymini.channels.iopub import IOPub
 from ipymini.channels.texts import Pace, Text, in_lines
@@ -74,7 +73,7 @@ def test_a_hook_that_renames_a_stream_ends_nothing(own, name):
 # -- signatures
 
 def test_two_threads_check_signatures_with_a_full_history(monkeypatch):
-    monkeypatch.setattr(wire, "history_size", 100)
+    monkeypatch.setattr("ipymini.limits.signatures", 100)
     ours,failed = Wire(b"secret"),[]
     messages = [[good(f"{n} {i}") for i in range(3000)] for n in range(3)]
     def check(msgs):

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from hypothesis import HealthCheck, given, settings, strategies as st
-from ipymini import wire
+from ipymini import limits
 from ipymini.wire import BadMessage, Duplicate, Msg, UnknownScheme, Wire, delim, encode
 from jupyter_client.session import Session
 
@@ -273,7 +273,7 @@ def test_a_bad_signature_does_not_enter_the_history():
     assert ours.parse(good()).type == "execute_request"
 
 def test_history_is_bounded_and_forgets_the_oldest(monkeypatch):
-    monkeypatch.setattr(wire, "history_size", 50)
+    monkeypatch.setattr("ipymini.limits.signatures", 50)
     ours = Wire(b"secret")
     for i in range(120): ours.parse(good(str(i)))
     assert len(ours.seen) == 50
@@ -281,7 +281,7 @@ def test_history_is_bounded_and_forgets_the_oldest(monkeypatch):
         with pytest.raises(Duplicate): ours.parse(good(str(i)))
     assert ours.parse(good("3"))["msg_id"] == "3"
 
-def test_history_is_as_large_as_jupyter_clients(): assert wire.history_size == 65536
+def test_history_is_as_large_as_jupyter_clients(): assert limits.signatures == 65536
 
 # -- schemes
 

@@ -9,12 +9,10 @@ from zmq.backend import Socket
 
 from .drops import Drops
 from .waker import Waker
+from .. import limits
 from ..wire import BadMessage, Duplicate
 
 shared_size = 2**18  # bytes of a message from which on zmq gets our memory, not a copy of it
-handshake = 5        # seconds that a connection may take to become one: each costs a descriptor
-small = 2**10        # bytes of a subscription or a heartbeat, at most: zmq needs 53 bytes of memory for each byte of a topic
-most_received = 1000 # messages in a row: then replies get their turn, even in a flood
 # pyzmq makes a C int of the time at each poll, to see how long an interrupted one has waited:
 # what freezes time must not find its clock, either
 sys.modules[zmq.zmq_poll.__module__].monotonic = lambda: 0
@@ -44,10 +42,11 @@ class Channel(Thread):
         self.watched = {}           # functions by the descriptor that they wait for
         self.watch(self.waker.fileno(), self.waker.clear)
         self.sock = context.socket(self.kind)
-        self.sock.handshake_ivl = handshake*1000
+        self.sock.handshake_ivl = limits.handshake*1000
         self.set_options()
 
     def set_options(self):
+        self.sock.maxmsgsize = limits.frame
         self.sock.router_handover = 1  # who reconnects under his old identity gets his replies
 
     # -- on any thread
@@ -100,7 +99,7 @@ class Channel(Thread):
 
     def receive(self):
         "Take the messages that have arrived."
-        for _ in range(most_received):
+        for _ in range(limits.in_a_row):
             if not get(self.sock, events) & pollin: return
             frames = [recv(self.sock)]
             while get(self.sock, rcvmore): frames.append(self.next_frame(len(frames)))
@@ -145,7 +144,7 @@ class Heartbeat(Channel):
     "Echo, in C and without the GIL; give it a context of its own, so that its I/O thread never waits for Python."
     def set_options(self):
         super().set_options()
-        self.sock.maxmsgsize = small
+        self.sock.maxmsgsize = limits.topic
 
     def run(self):
         try: zmq.proxy(self.sock, self.sock)

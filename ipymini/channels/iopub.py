@@ -8,9 +8,10 @@ from functools import partial
 from threading import Lock, get_ident
 
 from .backlog import Backlog, overhead, size
-from .channel import Channel, small
+from .channel import Channel
 from .texts import Credit, Flushes, Gathering, Pace, Paces, by_message, piece, pieces, take_message
 from .waker import PatientWaker
+from .. import limits
 from ..system.clock import clock
 from ..wire import delim, nobody
 
@@ -42,7 +43,7 @@ class IOPub(Channel):
         for option in (zmq.XPUB_VERBOSE, zmq.XPUB_MANUAL, zmq.XPUB_NODROP): self.sock.setsockopt(option, 1)
         self.sock.sndhwm = reader_queue
         self.sock.sndtimeo = int(glance*1000)
-        self.sock.maxmsgsize = small
+        self.sock.maxmsgsize = limits.topic
 
     # -- in, on any thread
 
