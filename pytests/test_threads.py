@@ -137,3 +137,29 @@ def test_to_a_batch_client_a_thread_writes_to_the_cell_that_runs(kc, way):
 
 def test_to_a_batch_client_a_thread_writes_to_its_own_cell_while_that_runs(kc):
     assert kc.run("import threading\ndef f(): print('mine')\nt = threading.Thread(target=f); t.start(); t.join()").stdout == "mine\n"
+
+# -- what a failed cell leaves behind
+
+fails = """
+import asyncio, threading, weakref
+from concurrent.futures import ThreadPoolExecutor
+go = threading.Event()
+class Big: pass
+def f():
+    global ref, kept
+    big = Big()
+    ref = weakref.ref(big)
+    kept = {start}
+    1/0
+f()
+"""
+starts = {"thread": "threading.Thread(target=go.wait); kept.start()", "pool": "ThreadPoolExecutor(1); kept.submit(go.wait)",
+    "task": "asyncio.get_running_loop().create_task(asyncio.sleep(1000))"}
+
+@pytest.mark.parametrize("what", starts)
+def test_what_a_failed_cell_started_does_not_hold_the_locals_of_its_frames(kc, what):
+    assert run(kc, fails.format(start=starts[what])).content["ename"] == "ZeroDivisionError"
+    run(kc, "raise ValueError('IPython lets go of the error before')")
+    freed = run(kc, "import gc; gc.collect(); ref() is None").result
+    run(kc, "go.set(); kept.cancel()" if what == "task" else "go.set()")
+    assert freed == "True"
