@@ -13,7 +13,7 @@ from IPython.core.guarded_eval import EvaluationContext, guarded_eval
 from IPython.utils.dir2 import dir2
 
 from .cursor import Cursor
-from .held import Live, attributes, kind, read_signature, runs_once
+from .held import Live, attributes, instance_dict, kind, read_signature, runs_once
 
 within_line = set("and as async await else for from if import in is lambda not or yield None True False".split())
 abbreviation = re.compile(r"[^_]_([^_]_)*[^_]?")  # as `d_f` for `data_frame`
@@ -64,13 +64,13 @@ class LiveCompleter(IPCompleter):
 
     def is_known(self, cursor):
         "True if other matchers of IPython's know what is completed in a string: keys of what lives, paths."
-        if cursor.owner: return self.owner(cursor) is not not_found
+        if cursor.owner: return self.meant(cursor, cursor.owner, cursor.root) is not not_found
         is_joined = cursor.text.rstrip().endswith(("[", ",", "+"))  # jedi puts paths together from several strings
         return len(cursor.quote) == 1 and not is_joined
 
     def find_attributes(self, cursor):
         "The attributes of an object that lives."
-        owner = self.owner(cursor)
+        owner = self.meant(cursor, cursor.owner, cursor.root)
         if owner is not_found: return [],False
         names = dir2(owner)
         if not cursor.typed: names = [name for name in names if not self.omits(name)]
@@ -85,7 +85,9 @@ class LiveCompleter(IPCompleter):
         "Names, builtins, keywords, and what the function called may be given by keyword."
         typed,call = cursor.typed,cursor.call
         values = self.values(typed)
-        arguments = self.find_arguments(call, typed) if call else []
+        imported = {name: import_loaded(*what) for name,what in cursor.imports.items() if name.startswith(typed)}
+        values.update({name: value for name,value in imported.items() if value is not not_found})
+        arguments = self.find_arguments(cursor, call) if call else []
         known = {*values, *keyword.kwlist}
         is_all = arguments is not None and not any(word.startswith(typed) and word not in known for word in cursor.words)
         return [*keywords(cursor), *named(values, typed), *(arguments or ())],is_all
@@ -101,20 +103,28 @@ class LiveCompleter(IPCompleter):
         found.pop("__builtins__", None)
         return found
 
-    def find_arguments(self, call, typed):
+    def find_arguments(self, cursor, call):
         "What may be given by keyword to the function called; None if it does not live or does not tell."
-        function = self.live(call.owner) if call.owner else not_found
+        function = self.meant(cursor, call.owner, call.root) if call.owner else not_found
         found = read_signature(function) if kind(function) in ("function", "class") else None
         if not found: return None
         parameters = list(found.parameters.values())
         by_place = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
         by_name = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
         free = [one.name for one in (*by_place[call.count:], *by_name) if one.kind is not one.POSITIONAL_ONLY]
-        return [Live(f"{name}=", typed, "param") for name in free if name.startswith(typed) and name not in call.used]
+        names = [name for name in free if name.startswith(cursor.typed) and name not in call.used]
+        return [Live(f"{name}=", cursor.typed, "param") for name in names]
 
-    def owner(self, cursor):
-        "The object whose attribute or key is asked for; `not_found` if it does not live, or its name gets another value."
-        return not_found if cursor.root in cursor.bound else self.live(cursor.owner)
+    def meant(self, cursor, code, root):
+        "The object that `code` at `cursor`, which begins with the name `root`, means; `not_found` if it does not live yet."
+        if root in cursor.bound: return not_found
+        imported = cursor.imports.get(root)
+        if not imported: return self.live(code)
+        value = import_loaded(*imported)
+        if value is not_found: return not_found
+        inside = copy(self)
+        inside.namespace = {root: value}
+        return inside.live(code)
 
     def live(self, code):
         "The object that `code` means, as far as the setting `evaluation` allows to look; else `not_found`."
@@ -133,6 +143,11 @@ class LiveCompleter(IPCompleter):
         if self.evaluation in unsafe or not found: return True
         owner = self.live(found["owner"])
         return owner is not not_found and not (found["name"] and runs_once(owner, found["name"]))
+
+def import_loaded(module, name):
+    "What an import of `name` from `module`, or of `module` itself, gives; `not_found` if that is not loaded."
+    found = sys.modules.get(module, not_found)
+    return found if name is None or found is not_found else instance_dict(found).get(name, not_found)
 
 def keywords(cursor):
     "The keywords that can stand at `cursor`."

@@ -34,11 +34,17 @@ binding = re.compile(r'''
   | \b (?: def | class | lambda ) \b (?P<parameters> [^:]* )
   | \b (?: import | as | for | global | nonlocal ) \b (?P<names> [\s(]* (?: (?! \bin\b ) [\w \t,.*] )* )
   | (?P<walrus> \w+ ) \s* :=''', re.VERBOSE | re.MULTILINE)
+# those of the import statements that stand by themselves, which say what the names will mean
+plain_import = re.compile(r'''
+    (?: ^ | ; ) [ \t]*
+    (?: from [ \t]+ (?P<source> \w[\w.]* ) [ \t]+ )?
+    import [ \t]+ (?P<names> \w[\w., \t]* ) (?= ; | \n )''', re.VERBOSE | re.MULTILINE)
 groups = "targets","parameters","names","walrus"
 
-# a call that is not closed: code of what is called, how many arguments stand before, the names of those that have one
-Call = namedtuple("Call", "owner count used")
-unknown = Call(None, 0, set())
+# a call that is not closed: code of what is called, the name that this begins with, how many arguments stand before,
+# and the names of those that have one
+Call = namedtuple("Call", "owner root count used")
+unknown = Call(None, None, 0, set())
 
 class Cursor:
     "What `code`, which ends at the cursor, asks for."
@@ -107,9 +113,23 @@ class Cursor:
 
     @property
     def bound(self):
-        "Names to which the code, before the cursor, seems to give a value."
-        found = (match[group] for match in binding.finditer(self.text) for group in groups)
+        "Names to which the code, before the cursor, seems to give a value, but for those of `imports`."
+        text = plain_import.sub("", self.text)
+        found = (match[group] for match in binding.finditer(text) for group in groups)
         return {name for part in found if part for name in word.findall(part)}
+
+    @property
+    def imports(self):
+        "What names are imported as before the cursor: a module, and the name in it, or None for the module itself."
+        found = {}
+        for match in plain_import.finditer(self.text):
+            parts = [part.split() for part in match["names"].split(",")]
+            for words in filter(None, parts):
+                package = words[0].partition(".")[0]
+                if match["source"]: found[words[-1]] = match["source"],words[0]
+                elif len(words) == 3: found[words[-1]] = words[0],None
+                else: found[package] = package,None
+        return found
 
     @property
     def call(self):
@@ -121,7 +141,7 @@ class Cursor:
         if not callee or arguments[-1].strip(): return None
         if callee is unknown: return unknown
         used = {name.group(1) for name in map(by_name.match, arguments) if name}
-        return Call(self.piece(callee), len(arguments)-1-len(used), used)
+        return Call(self.piece(callee), callee["root"], len(arguments)-1-len(used), used)
 
 def find_callee(text):
     "The match of what is called behind `text`; `unknown` if that is no chain of names, None if nothing is called."

@@ -43,7 +43,7 @@ class Held:
         self.is_class = is_exactly(owner, type)
         self.of_classes = class_dicts(type(owner))
         if self.is_class: self.own = class_dicts(owner)
-        else: self.own = instance_dict(owner, self.of_classes.get("__dict__"))
+        else: self.own = instance_dict(owner)
 
     def describe(self, name):
         "The type of the attribute `name`, what is held of it, and whether the object is its first argument."
@@ -58,7 +58,7 @@ class Held:
 def runs_once(owner, name):
     "True if `name` is a cached property of `owner` that has not been asked for."
     classes = class_dicts(type(owner))
-    return is_exactly(classes.get(name), cached_property) and name not in instance_dict(owner, classes.get("__dict__"))
+    return is_exactly(classes.get(name), cached_property) and name not in instance_dict(owner)
 
 def mro(cls): return type.__dict__["__mro__"].__get__(cls)  # a metaclass may have its own
 
@@ -70,8 +70,9 @@ def class_dicts(cls):
     for base in reversed(mro(cls)): found.update(class_dict(base))
     return found
 
-def instance_dict(owner, descriptor):
+def instance_dict(owner):
     "The `__dict__` of `owner`, unless that is a property of its class."
+    descriptor = class_dicts(type(owner)).get("__dict__")
     if not is_exactly(descriptor, *slots): return {}
     found = descriptor.__get__(owner)
     return found if is_exactly(found, dict) else {}

@@ -60,8 +60,9 @@ class LateCompleter:
             if wanted in ("0", "1"): self.completer.use_jedi = wanted == "1"
 
     def warm_up(self):
-        "Load what completion needs, so that nobody waits for it. On the side thread, once the kernel is idle."
+        "Load what completion and inspection need, so that nobody waits for it. On the side thread, once the kernel is idle."
         from .completer import warm_up
+        self.inspector._get_info(len)  # pygments, which colours signatures
         warm_up(self.Completer)
 
     @property

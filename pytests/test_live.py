@@ -64,7 +64,8 @@ def counted(kc):
     ("model.weights.app", "append"), ("print(1, model.fi", "fit"), ("x = [text.up", "upper"), ("f'{text.up", "upper"), ("f'{te", "text"), ("'abc'.up", "upper"), ("[1].app", "append"),
     ("table['first key'].ke", "keys"), ("Live.attr", "attribute_of_a_class"), ("model.fit(1, ep", "epochs="), ("model.fit(epochs=1, no", "noted="), ("Path('a', mo", "model"),
     ("print(1, se", "sep="), ("from os import pa", "path"), ("from os.path import isd, exi", "exists"), ("import js", "json"), ("import xml.et", "xml.etree"),
-    ("%timeit model.fi", "fit"), ("for x in text:\n    mod", "model"), ("# model.fi", "fit"), ("await model.fi", "fit"), ("@functools.wr", "wraps"), ("model. fi"[:6]+"fi", "fit")])
+    ("%timeit model.fi", "fit"), ("for x in text:\n    mod", "model"), ("# model.fi", "fit"), ("await model.fi", "fit"), ("import os\nos.path.jo", "join"), ("import json as other\nother.dum", "dumps"), ("import json as other\noth", "other"),
+    ("from os import path as place, sep\nplace.jo", "join"), ("import json as text\ntext.dum", "dumps"), ("import json as text\ntext.dumps(1, ind", "indent="), ("@functools.wr", "wraps"), ("model. fi"[:6]+"fi", "fit")])
 def test_what_lives_is_completed_without_jedi(counted, code, text):
     assert text in complete(counted, code)["matches"]
     assert asked(counted) == []
@@ -81,7 +82,7 @@ def test_attributes_that_begin_with_an_underscore_come_when_they_are_asked_for(c
 # -- what does not live
 
 @pytest.mark.parametrize("code, text", [("fresh = [1]\nfresh.app", "append"), ("fresh = [1]\nfre", "fresh"), ("def f(argument):\n    arg", "argument"), ("lambda argument: arg", "argument"),
-    ("text.upper().low", "lower"), ("import string\nstring.asc", "ascii_letters"), ("for item in 'abc': ite", "item"), ("with open('x') as handle:\n    han", "handle"),
+    ("text.upper().low", "lower"), ("import this_one_is_not_there, chunk\nthis_o", "this_one_is_not_there"), ("def text(amount): pass\ntext(am", "amount="), ("for item in 'abc': ite", "item"), ("with open('x') as handle:\n    han", "handle"),
     ("model.fit(1).app", "append"), ("def f(key_name): pass\nf(key_n", "key_name=")])
 def test_what_does_not_live_yet_is_asked_of_jedi(counted, code, text):
     assert text in complete(counted, code)["matches"]

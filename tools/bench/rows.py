@@ -1,6 +1,6 @@
 "The rows: what is measured, in which group, how often, and what its numbers mean."
 
-import busy, costs, printing, starts, trips
+import busy, completing, costs, printing, starts, trips
 from client import to_warm_up
 from functools import partial
 from typing import Callable, NamedTuple
@@ -41,7 +41,10 @@ trip_rows = [  # chkstyle: ignore-node  (a row a line)
     *[Row("round trip", kind.removesuffix("_request"), partial(trips.trip, kind=kind), "ms", 10, 3) for kind in to_warm_up],
     Row("round trip", "comm echo", trips.comm_echo, "ms", 10, 3),
     Row("round trip", "500 queued cells", trips.queued, "ms", 5, 2, "yes"),
-    Row("round trip", "complete among 100,000 names", trips.many_names, "ms", 3)]
+    Row("completion", "first, after 5 s of nothing", completing.first, "ms", 3),
+    Row("completion", "at 38 cursors", completing.cursors, "median ms, 99th percentile ms, median of what does not live ms", 3),
+    Row("completion", "among 100,000 names", trips.many_names, "ms", 3),
+    Row("completion", "documentation of one", completing.documentation, "ms", 3)]
 
 output_rows = [  # chkstyle: ignore-node  (a row a line)
     Row("output", "first output, cell sleeps on", partial(printing.first_output, then="time.sleep(.1)"), "ms", 10, 3),

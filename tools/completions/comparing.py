@@ -82,4 +82,4 @@ reasons = [  # chkstyle: ignore-node  (where, which names, why)
     (alone, r"__\w+__", "jedi takes attributes of a module, as `__class__`, for names"),
     (alone, r"AbstractSet|WindowsError|ellipsis|function|reveal_\w+", "names of jedi's stub of `builtins` that are not there"),
     (r"print\.__d\Z", r"__defaults__|__dict__", "jedi takes a function written in C for one of Python's"),
-    (r"path\.parent\.", r"\w+", "a property is not evaluated, unless the setting `evaluation` is `unsafe`")]
+    (r"(path\.parent|df\.dtypes)\.", r"\w+", "a property is not evaluated, unless the setting `evaluation` is `unsafe`")]
