@@ -5,15 +5,15 @@ from helpers import root
 from pathlib import Path
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 def test_the_tour_in_jupyterlab_is_as_readme_shows_it(new_book, server):
     shutil.copy(root/"examples/tour.ipynb", server.folder/"tour.ipynb")
     book = new_book(name="tour.ipynb")
     book.menu("Run", "Run All Cells")
-    book.state("idle", timeout=60)
+    book.state("idle", timeout=100)
     last = book.cells.last
-    book.expect(last.locator(".jp-OutputArea-output")).to_contain_text("has run", timeout=60_000)
+    book.expect(last.locator(".jp-OutputArea-output")).to_contain_text("has run", timeout=100_000)
     plot = book.page.locator(".jp-OutputArea-output img").first
     plot.scroll_into_view_if_needed()
     book.expect(book.page.locator(".jupyter-widgets").first).to_be_visible()
