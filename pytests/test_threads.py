@@ -1,10 +1,8 @@
 """Whose output it is what a thread writes: the cell whose code it runs, the cell that handed work on, or the cell that runs now
 
 `kc.run` of these tests is an interactive frontend; a batch client is one that allows no stdin."""
-import pytest
-from contextlib import suppress
+import pytest, socket
 from helpers import read_programs
-from urllib.request import urlopen
 
 programs = read_programs("threads")
 
@@ -65,9 +63,10 @@ def test_a_librarys_thread_writes_to_its_own_cell_while_that_runs(kc):
 def test_a_librarys_thread_writes_to_its_own_cell_when_none_runs(kc):
     id = kc.cell(server, allow_stdin=True)
     kc.wait(id)
-    port = run(kc, "server.server_port").result
-    with suppress(OSError): urlopen(f"http://127.0.0.1:{port}/late", timeout=20)
-    late(kc, id, "late")
+    port = int(run(kc, "server.server_port").result)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET /late HTTP/1.0\r\n\r\n")
+        late(kc, id, "late")
 
 def test_a_librarys_thread_writes_to_an_older_cell_if_only_that_runs(kc):
     run(kc, gate+programs["a loop of a module"])
