@@ -11,10 +11,8 @@ from .debugger.untraced import untraced
 from .features import environment
 from .history import HistoryWriter, find_history
 from .shell import AsyncioRunner, IPKernelApp, ZMQInteractiveShell
-from .system.packages import import_package
 
 environ = dict(TERM="xterm-color", CLICOLOR="1", FORCE_COLOR="1", CLICOLOR_FORCE="1", PAGER="cat", GIT_PAGER="cat")
-completer_imports = "IPython.core.guarded_eval","uuid"  # which it puts off to its first completion
 no_comms = "There are no comms: a module called comm hides the package of this name.\n"
 
 class Bridge:
@@ -137,7 +135,6 @@ class Bridge:
         With `aside` the user's code may run meanwhile, on another thread, so they come from a copy of the namespace."""
         pos = len(code) if pos is None else max(0, min(pos, len(code)))
         completer = completer_aside(self.ip) if aside else self.ip.Completer
-        for name in completer_imports + ("jedi",)*completer.use_jedi: import_package(name)
         return completions(completer, code, pos)
 
     def inspect(self, code, pos, detail=0, omit=()):

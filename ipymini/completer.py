@@ -14,6 +14,7 @@ from IPython.utils.dir2 import dir2
 
 from .cursor import Cursor
 from .held import Live, attributes, instance_dict, kind, read_signature, runs_once
+from .system.packages import import_package
 
 within_line = set("and as async await else for from if import in is lambda not or yield None True False".split())
 abbreviation = re.compile(r"[^_]_([^_]_)*[^_]?")  # as `d_f` for `data_frame`
@@ -37,7 +38,7 @@ class LiveCompleter(IPCompleter):
 
     def ask_jedi(self, cursor, cursor_column, cursor_line, text):
         "What jedi completes; of the namespace it gets what the code mentions, as it takes some time for each name."
-        import jedi
+        jedi = import_package("jedi")
         jedi.settings.allow_unsafe_interpreter_executions = self.evaluation in unsafe  # else it would run properties
         asked = copy(self)
         names = {**(self.global_namespace or {}), **self.namespace}

@@ -51,7 +51,7 @@ class LateCompleter:
     def make_completer(self):
         "Make IPython's completer, with its hooks; from then on it looks at what lives before it asks jedi."
         if self.completer: return
-        from .completer import LiveCompleter
+        LiveCompleter = load_completer().LiveCompleter
         with self.making:
             if self.completer: return
             super().init_completer()
@@ -61,9 +61,9 @@ class LateCompleter:
 
     def warm_up(self):
         "Load what completion and inspection need, so that nobody waits for it. On the side thread, once the kernel is idle."
-        from .completer import warm_up
+        completer = load_completer()
         self.inspector._get_info(len)  # pygments, which colours signatures
-        warm_up(self.Completer)
+        completer.warm_up(self.Completer)
 
     @property
     def Completer(self):
@@ -80,6 +80,12 @@ class LateCompleter:
 
     @configurables.setter
     def configurables(self, configurables): self.configured = configurables
+
+def load_completer():
+    "Our module `completer`, with what it and IPython import late; never from the notebook's folder."
+    for name in ("IPython.core.guarded_eval", "uuid"): import_package(name)
+    from . import completer
+    return completer
 
 class ZMQInteractiveShell(Parented, LateCompleter, InteractiveShell):
     "IPython's shell with a frontend in place of a terminal."
