@@ -156,8 +156,8 @@ def f():
     1/0
 f()
 """
-starts = {"thread": "threading.Thread(target=go.wait); kept.start()", "pool": "ThreadPoolExecutor(1); kept.submit(go.wait)",
-    "task": "asyncio.get_running_loop().create_task(asyncio.sleep(1000))"}
+starts = dict(thread="threading.Thread(target=go.wait); kept.start()", pool="ThreadPoolExecutor(1); kept.submit(go.wait)",
+    task="asyncio.get_running_loop().create_task(asyncio.sleep(1000))")
 
 @pytest.mark.parametrize("what", starts)
 def test_what_a_failed_cell_started_does_not_hold_the_locals_of_its_frames(kc, what):
