@@ -32,7 +32,7 @@ class Storm:
         self.how,self.kc,self.rng = how,start(),random.Random(1)
         self.poller = zmq.Poller()
         for name in ("iopub", "shell", "control"): self.poller.register(getattr(self.kc, f"{name}_channel").socket, zmq.POLLIN)
-        self.kc.run("import asyncio, json, threading, time\nget_ipython().run_line_magic('xmode', 'Minimal')")
+        self.kc.run("import asyncio, json, threading, time\nmain = get_ipython().kernel.k.subshells.main\nget_ipython().run_line_magic('xmode', 'Minimal')")
 
     def until(self, done, seconds):
         "True once `done(message)` is true of a message that has come, False after so many seconds"
@@ -72,7 +72,8 @@ class Storm:
 
     def between(self):
         "True if an interrupt that comes while a short cell ends and one that runs for ever is queued ends the second, or else the first"
-        first = self.kc.cell("1", stop_on_error=False)
+        # the second is there when the first ends: an interrupt before it has come finds an idle kernel
+        first = self.kc.cell("while not main.queue: time.sleep(.0001)\n1", stop_on_error=False)
         second = self.kc.cell("while True: time.sleep(60)")
         replies = []
         def seen(type):
