@@ -1,4 +1,4 @@
-import os, pytest, shutil, subprocess, sys, tempfile
+import os, pytest, shutil, signal, subprocess, sys, tempfile
 sys.path.insert(0, os.path.dirname(__file__))
 
 # kernels look into the temporary folder: those of the tests have one of their own, as others come and go on the machine; pytest's folders stay where they are
@@ -9,6 +9,11 @@ os.environ["TMPDIR"] = tempfile.tempdir = private
 def pytest_unconfigure(): shutil.rmtree(private, ignore_errors=True)
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every kernel compiles all it imports
+
+# a shell that runs the tests in the background, or nohup, has these ignored; what is ignored is so in kernels too, what is handled is not
+for name in ("SIGINT", "SIGHUP"):
+    num = getattr(signal, name, None)
+    if num and signal.getsignal(num) == signal.SIG_IGN: signal.signal(num, lambda *_: None)
 
 # faults that we know of: what names the test, and why it fails; such a test is not run, as most of them end with a deadline
 known = {}

@@ -51,4 +51,4 @@ def gone(kc, code, deadline):
     return True
 
 def shutdown(kc, restart=False, channel="control"):
-    return kc.wait(kc.submit("shutdown_request", dict(restart=restart), channel=channel), channel, timeout=5)
+    return kc.wait(kc.submit("shutdown_request", dict(restart=restart), channel=channel), channel)

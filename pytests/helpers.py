@@ -11,6 +11,7 @@ from jupyter_client import BlockingKernelClient
 from fastcore.basics import patch
 
 root = Path(__file__).resolve().parent.parent
+patience = 60  # seconds: a deadline is there to say what did not come, not how busy the machine is
 
 
 class Result:
@@ -63,7 +64,7 @@ def has_ports(file):
     return all(settings.get(port) for port in ports)
 
 
-def connect(file, welcome=True, timeout=20):
+def connect(file, welcome=True, timeout=patience):
     "A client of the kernel on `file`; it has seen the kernel's welcome, so it misses nothing from now on"
     kc = BlockingKernelClient(connection_file=str(file))
     kc.load_connection_file()
@@ -96,7 +97,7 @@ def submit(self:BlockingKernelClient, type, content=None, channel="shell", metad
 
 
 @patch
-def wait(self:BlockingKernelClient, id, channel="shell", reply=True, idle=True, until=None, timeout=20):
+def wait(self:BlockingKernelClient, id, channel="shell", reply=True, idle=True, until=None, timeout=patience):
     "The `Result` of the request `id`, once its reply and its idle are there, or `until(result)` is true"
     res,end = self.held.setdefault(id, Result(id)),time.monotonic()+timeout
     done = until or (lambda r: (not reply or r.reply) and (not idle or r.idle))
@@ -127,7 +128,7 @@ def collect(self:BlockingKernelClient, channel, timeout):
 
 
 @patch
-def request(self:BlockingKernelClient, type, content=None, channel="shell", timeout=20, reply=None, **kw):
+def request(self:BlockingKernelClient, type, content=None, channel="shell", timeout=patience, reply=None, **kw):
     "Send a request and wait for its reply, if it is one that gets one, and its idle"
     if reply is None: reply = type.endswith("_request")
     return self.wait(self.submit(type, content, channel, **kw), channel, reply, timeout=timeout)
@@ -141,7 +142,7 @@ def cell(self:BlockingKernelClient, code, metadata=None, subshell=None, **kw):
 
 
 @patch
-def run(self:BlockingKernelClient, code, timeout=20, **kw):
+def run(self:BlockingKernelClient, code, timeout=patience, **kw):
     "Run a cell to its end"
     return self.wait(self.cell(code, **kw), timeout=timeout)
 
@@ -158,7 +159,7 @@ def listed(kc):
 
 
 @patch
-def prompt(self:BlockingKernelClient, timeout=20):
+def prompt(self:BlockingKernelClient, timeout=patience):
     "The next input_request"
     try: return self.get_stdin_msg(timeout=timeout)
     except Empty: raise TimeoutError(f"{timeout} s passed: waited for an input_request") from None
@@ -204,7 +205,7 @@ def read_programs(theme):
     return {name: code.strip("\n") for name,_,code in (o.partition("\n") for o in parts)}
 
 
-def until(cond, what, timeout=20):
+def until(cond, what, timeout=patience):
     "The first true value of `cond()`, for what sends no message: files, processes"
     end = time.monotonic()+timeout
     while not (res := cond()):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ports = [f"{c}_port" for c in ("shell", "iopub", "stdin", "control", "hb")]
 
-def written(path, timeout=10):
+def written(path, timeout=60):
     "The connection file at `path`, once it is there with ports"
     def read():
         try: cfg = json.loads(Path(path).read_text())
@@ -16,11 +16,11 @@ def written(path, timeout=10):
 def shut(kc, **kw):
     "Shut down by request; its Result and the exit status"
     r = kc.request("shutdown_request", dict(restart=False, **kw), "control")
-    return r,kc.proc.wait(5)
+    return r,kc.proc.wait(20)
 
 def one_line(p):
     "What a kernel that could not start said"
-    err = p.communicate(timeout=10)[1]
+    err = p.communicate(timeout=60)[1]
     assert p.returncode == 1
     assert err.startswith("ipymini: ") and err.count("\n") == 1
     return err

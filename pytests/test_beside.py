@@ -26,7 +26,7 @@ def framed(r): return r.types[0] == r.types[-1] == "status" and r.states[0] == "
 
 @pytest.mark.parametrize("type", quick)
 def test_it_is_answered_beside_a_running_cell(running, type):
-    r = running.request(f"{type}_request", quick[type], timeout=5)
+    r = running.request(f"{type}_request", quick[type])
     assert framed(r) and r.reply["msg_type"] == f"{type}_reply" and r.status in ("ok", "complete")
     assert not running.held[running.now].replies
 
@@ -93,12 +93,12 @@ def test_a_short_cell_ends_before_what_came_behind_it_is_answered(kc, eye):
 
 def test_answers_come_in_the_order_of_the_requests(running):
     ids = [running.submit(f"{type}_request", quick[type]) for _ in range(4) for type in quick]
-    order = {id: running.wait(id, timeout=5).reply["header"]["date"] for id in ids}
+    order = {id: running.wait(id).reply["header"]["date"] for id in ids}
     assert sorted(order, key=order.get) == ids
 
 def test_cells_that_wait_keep_their_order_while_others_are_answered(running):
     first,info,second = running.cell("seen = [1]"), running.submit("kernel_info_request"), running.cell("seen.append(2); seen")
-    assert running.wait(info, timeout=5).status == "ok" and not running.wait(first, reply=False, idle=False).replies
+    assert running.wait(info).status == "ok" and not running.wait(first, reply=False, idle=False).replies
     running.run("go.append(1)", subshell=running.subshell())
     assert running.wait(second).result == "[1, 2]"
 
@@ -116,15 +116,15 @@ def test_what_a_running_cell_has_defined_is_completed(kc):
     kc.run("go = []", silent=True)
     id = kc.cell("half_done = dict(first_key=1); print('begun')\nwhile not go: time.sleep(.01)")
     begun(kc, id)
-    assert "half_done" in kc.request("complete_request", dict(code="half_d", cursor_pos=6), timeout=5).content["matches"]
-    assert any("first_key" in o for o in kc.request("complete_request", dict(code="half_done['", cursor_pos=11), timeout=5).content["matches"])
+    assert "half_done" in kc.request("complete_request", dict(code="half_d", cursor_pos=6)).content["matches"]
+    assert any("first_key" in o for o in kc.request("complete_request", dict(code="half_done['", cursor_pos=11)).content["matches"])
     kc.run("go.append(1)", subshell=kc.subshell())
     kc.wait(id)
 
 def test_answers_while_a_cell_asks(kc):
     id = kc.cell("input('?')", allow_stdin=True)
     kc.prompt()
-    assert all(framed(kc.request(f"{type}_request", content, timeout=5)) for type,content in quick.items())
+    assert all(framed(kc.request(f"{type}_request", content)) for type,content in quick.items())
     kc.input("yes")
     assert kc.wait(id).result == "'yes'"
 
@@ -133,7 +133,7 @@ def test_answers_on_a_busy_subshell(kc):
     kc.run("go = []", silent=True)
     id = kc.cell("print('begun')\nwhile not go: time.sleep(.01)", subshell=sub)
     begun(kc, id)
-    assert all(framed(kc.request(f"{type}_request", content, timeout=5, subshell=sub)) for type,content in quick.items())
+    assert all(framed(kc.request(f"{type}_request", content, subshell=sub)) for type,content in quick.items())
     kc.run("go.append(1)")
     r = kc.wait(id)
     assert r.status == "ok" and r.idle and r.states.count("idle") == 1

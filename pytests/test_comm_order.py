@@ -59,13 +59,13 @@ def test_a_message_that_waits_for_one_cell_overtakes_the_next(kc, sub):
     id = begun(kc, first)
     second = kc.cell("while len(order) < 2: time.sleep(.01)\norder.append('second'); order")
     say(kc, id, sub)
-    assert kc.wait(second, timeout=5).result == "['first', 'callback', 'second']"
+    assert kc.wait(second).result == "['first', 'callback', 'second']"
 
 def test_a_message_is_heard_when_the_cell_that_opened_its_comm_awaits(kc, sub):
     define(kc, f"order.append({on_main})")
     cell = kc.cell("made = make(); time.sleep(.3); order.append('slept')\nwhile len(order) < 2: await asyncio.sleep(.01)\norder")
     say(kc, begun(kc, cell), sub)
-    assert kc.wait(cell, timeout=5).result == "['slept', True]"
+    assert kc.wait(cell).result == "['slept', True]"
 
 def test_a_message_is_heard_when_the_cell_that_opened_its_comm_waits_until(kc, sub):
     define(kc, f"order.append({on_main})")

@@ -98,7 +98,7 @@ def test_comms_that_are_open_at_the_end_are_quiet(tmp_path, end):
         kc = start(stderr=err, stdout=err)
         kc.run("import comm\nkept = [comm.create_comm('t') for _ in range(5)]\nfor c in kept[:2]: comm.get_comm_manager().unregister_comm(c)")
         kc.run("exit") if end == "exit" else kc.request("shutdown_request", dict(restart=False), channel="control")
-        try: assert kc.proc.wait(5) == 0
+        try: assert kc.proc.wait(20) == 0
         finally: kc.stop()
     assert (tmp_path/"err").read_text() == ""
 

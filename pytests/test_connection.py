@@ -21,7 +21,7 @@ def test_a_missing_file_is_made_and_removed(popen, tmp_path):
     kc = connect(f)
     try:
         kc.request("shutdown_request", {}, "control")
-        assert p.wait(5) == 0
+        assert p.wait(20) == 0
     finally: kc.stop_channels()
     assert not f.exists()
 
@@ -49,7 +49,7 @@ def test_port_0_is_filled_in_and_the_rest_kept(own, tmp_path):
         assert stat.S_IMODE(f.stat().st_mode) == 0o600
         kc = connect(f)
         kc.request("shutdown_request", {}, "control")
-        assert proc.wait(5) == 0
+        assert proc.wait(20) == 0
         kc.stop_channels()
         assert f.exists()
     finally: proc.kill()
@@ -116,7 +116,7 @@ def test_ipc(own, tmp_path, numbers):
         kc = connect(f)
         assert kc.run("1+1").result == "2"
         kc.request("shutdown_request", {}, "control")
-        assert proc.wait(5) == 0
+        assert proc.wait(20) == 0
         kc.stop_channels()
         assert [p.name for p in tmp_path.iterdir()] == ["k.json"]
     finally: proc.kill()
@@ -129,7 +129,7 @@ def test_ipc_with_a_relative_path(popen, tmp_path, monkeypatch):
     kc = connect(tmp_path/"k.json")
     kc.run("import os; os.chdir('/')")
     kc.request("shutdown_request", {}, "control")
-    assert p.wait(5) == 0
+    assert p.wait(20) == 0
     kc.stop_channels()
     assert [p.name for p in tmp_path.iterdir()] == ["k.json"]
 
@@ -148,7 +148,7 @@ def test_ipc_files_of_a_kernel_that_was_killed_are_no_obstacle(popen, tmp_path):
         assert kc.run("1").status == "ok"
         kc.stop_channels()
         p.kill()
-        p.wait(5)
+        p.wait(20)
 
 # -- the functions that read and write it
 

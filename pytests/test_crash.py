@@ -111,7 +111,7 @@ def test_a_folder_that_is_gone_does_not_hinder_the_end(own, tmp_path):
     kc = own(file=write_connection_file(str(tmp_path/"run"/"k.json"))[0])
     kc.run("import shutil; shutil.rmtree(%r)" % str(tmp_path/"run"))
     kc.request("shutdown_request", dict(restart=False), channel="control")
-    assert kc.proc.wait(2) == 0
+    assert kc.proc.wait(20) == 0
 
 def test_a_report_beside_no_connection_file_goes_with_the_next_kernel(own):
     kc = die(own, "import os; os._exit(1)")

@@ -131,7 +131,7 @@ def test_a_connection_file_that_the_kernel_made_is_removed(tmp_path, end):
     if end == "shutdown": shutdown(kc)
     elif end == "exit": kc.run("exit()")
     else: p.terminate()
-    assert p.wait(5) == (143 if end == "SIGTERM" else 0)
+    assert p.wait(20) == (143 if end == "SIGTERM" else 0)
     kc.stop_channels()
     assert os.listdir(tmp_path) == []
 

@@ -162,7 +162,7 @@ broken = """class Broken(Exception):
 raise Broken"""
 @pytest.mark.parametrize("by", ["ValueError('no')", "RecursionError", "Broken", "KeyboardInterrupt", "SystemExit", "GeneratorExit", "BaseException"])
 def test_an_exception_without_a_text(kc, by):
-    r = kc.run(broken.format(by), timeout=5)
+    r = kc.run(broken.format(by))
     assert is_error(r.content) and r.idle
     assert r.error == {k: r.content[k] for k in ("ename", "evalue", "traceback")}
     assert kc.run("1").result == "1"

@@ -148,14 +148,14 @@ def test_interrupt_between_callbacks_does_nothing(gui):
     assert r.error is None and r.stderr == ""
 
 def test_interrupt_reaches_a_cell_that_awaits_beside_a_toolkit(gui):
-    id = gui.cell("print('waits'); await asyncio.sleep(20)")
+    id = gui.cell("print('waits'); await asyncio.sleep(600)")
     gui.wait(id, until=lambda r: r.stdout)
     gui.interrupt()
-    assert gui.wait(id, timeout=5).error["ename"] == "KeyboardInterrupt"
+    assert gui.wait(id).error["ename"] == "KeyboardInterrupt"
 
 def test_cells_answer_while_callbacks_never_cease(gui):
     assert gui.run("def again():\n    if not stop: soon(again, 0)\nstop = []\nsoon(again)").status == "ok"
-    assert all(gui.run("1", timeout=2).status == "ok" for _ in range(20))
+    assert all(gui.run("1").status == "ok" for _ in range(20))
     gui.run("stop.append(1)")
 
 def test_enabling_twice_is_no_error(gui): assert gui.run(f"get_ipython().enable_gui({gui.gui!r})").status == "ok"

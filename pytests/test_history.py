@@ -27,7 +27,7 @@ def test_a_batch_run_leaves_the_users_history_alone(own, home):
     kc.run("hidden = 1", silent=True, allow_stdin=True)
     kc.run("batch = 1")
     kc.request("shutdown_request", dict(restart=False), channel="control")
-    assert kc.proc.wait(5) == 0 and saved(home/"history") == ([], 0)
+    assert kc.proc.wait(20) == 0 and saved(home/"history") == ([], 0)
 
 def test_a_batch_run_has_a_history_of_its_own(own, home):
     kc = own(env=dict(IPYTHONDIR=str(home)))
@@ -41,7 +41,7 @@ def test_what_begins_with_a_person_is_saved_whoever_runs_cells_later(own, home):
     kc.run("person = 1", allow_stdin=True)
     kc.run("batch = 1")
     kc.request("shutdown_request", dict(restart=False), channel="control")
-    assert kc.proc.wait(5) == 0 and saved(home/"history")[0] == ["person = 1", "batch = 1"]
+    assert kc.proc.wait(20) == 0 and saved(home/"history")[0] == ["person = 1", "batch = 1"]
 
 @pytest.mark.parametrize("how", ["option", "file"])
 def test_the_configuration_may_want_batch_runs_saved(own, home, how):
@@ -50,7 +50,7 @@ def test_the_configuration_may_want_batch_runs_saved(own, home, how):
     kc = own(env=dict(IPYTHONDIR=str(home)), args=[f"--HistoryManager.hist_file={home/'history'}"] if how == "option" else [])
     kc.run("batch = 1")
     kc.request("shutdown_request", dict(restart=False), channel="control")
-    assert kc.proc.wait(5) == 0 and saved(home/"history")[0] == ["batch = 1"]
+    assert kc.proc.wait(20) == 0 and saved(home/"history")[0] == ["batch = 1"]
 
 # -- history
 

@@ -1,8 +1,7 @@
 "A kernel ends with its launcher, whatever stands between them"
 import os, pytest, signal, subprocess, sys, time
 from endings import begin, cells, group, stubborn
-from helpers import connect, root, until
-from jupyter_client.connect import write_connection_file
+from helpers import connect, connection_file, has_ports, root, until
 
 launch = "import json, os, subprocess, sys, time\np = subprocess.Popen({argv}, stdin={stdin}, start_new_session=True, env=dict(os.environ, **{env}))\nprint(p.pid, flush=True)\ntime.sleep(60)"
 
@@ -11,7 +10,7 @@ def launched():
     "Start a process that starts a kernel, by `argv` before the kernel's own: its Popen, a client, the pid of the kernel's group"
     made = []
     def inner(argv=(), env="dict(JPY_PARENT_PID=str(os.getpid()))", stdin="subprocess.DEVNULL", sitecustomize=None, tmp=None):
-        file,_ = write_connection_file()
+        file = connection_file()
         kernel = [sys.executable, "-m", "ipymini", "-f", file]
         argv = [*argv, *kernel] if not argv or argv[0] != "sh" else ["sh", "-c", argv[1].format(" ".join(kernel))]
         envs = {**os.environ, "PYTHONPATH": str(root)}
@@ -21,6 +20,7 @@ def launched():
             envs["PYTHONPATH"] = f"{tmp}:{root}"
         p = subprocess.Popen([sys.executable, "-c", launch.format(argv=argv, env=env, stdin=stdin)], stdout=subprocess.PIPE, env=envs)
         pid = int(p.stdout.readline())
+        until(lambda: has_ports(file), "the ports of a kernel")
         kc = connect(file)
         made.append((p, pid, kc, file))
         return p,kc,pid
@@ -116,15 +116,16 @@ def test_children_do_not_eat_the_launchers_pipe(launched):
     assert kc.run("import subprocess; subprocess.run('cat', stdout=subprocess.PIPE, timeout=5).stdout", timeout=8).result == "b''"
 
 def test_the_exit_code_of_an_orphan_is_1():
-    file,_ = write_connection_file()
+    file = connection_file()
     launcher = subprocess.Popen(["sleep", "60"])
     env = {**os.environ, "JPY_PARENT_PID": str(launcher.pid)}
     env.pop("PYTEST_CURRENT_TEST", None)
     p = subprocess.Popen([sys.executable, "-m", "ipymini", "-f", file], env=env, start_new_session=True, stdin=subprocess.DEVNULL)
+    until(lambda: has_ports(file), "the ports of a kernel")
     kc = connect(file)
     kc.run("1")
     launcher.kill()
     launcher.wait()
-    assert p.wait(5) == 1
+    assert p.wait(20) == 1
     kc.stop_channels()
     os.remove(file)

@@ -20,7 +20,7 @@ def test_do_shutdown_ends_the_kernel_so_that_it_is_started_again(own):
     kc = own()
     r = kc.run("get_ipython().kernel.do_shutdown(True)")
     assert (r.status, r.result, r.of("shutdown_reply")) == ("ok", "{'status': 'ok', 'restart': True}", [dict(status="ok", restart=True)])
-    assert kc.proc.wait(5) == 0
+    assert kc.proc.wait(20) == 0
 
 def test_connection_info_is_text_or_a_dictionary(kc):
     assert kc.run("import ipykernel, json; json.loads(ipykernel.get_connection_info()) == dict(i := ipykernel.get_connection_info(unpack=True), key=i['key'].decode())").result == "True"

@@ -15,7 +15,7 @@ def test_connection_file_option(popen, tmp_path, args):
     try:
         assert kc.run("1+1").result == "2"
         kc.request("shutdown_request", {}, "control")
-        assert p.wait(5) == 0
+        assert p.wait(20) == 0
     finally: kc.stop_channels()
 
 def test_history_file_option(own):
@@ -127,7 +127,7 @@ def test_shutdown(own, channel, restart):
     assert r.types == ["status", "shutdown_reply", "status"]
     assert r.of("shutdown_reply") == [r.content]
     assert r.states == ["busy", "idle"]
-    assert kc.proc.wait(3) == 0
+    assert kc.proc.wait(20) == 0
 
 @pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(60)", "import asyncio; await asyncio.sleep(60)"])
 def test_shutdown_while_a_cell_runs(own, code):
@@ -143,14 +143,14 @@ def test_exit_in_a_cell(own):
     r = kc.run("exit")
     assert r.content["payload"] == [dict(source="ask_exit", keepkernel=False)]
     assert (r.status, r.idle) == ("ok", True)
-    assert kc.proc.wait(5) == 0
+    assert kc.proc.wait(20) == 0
 
 def test_exit_leaves_clients_the_time_to_read_the_reply(own):
     "jupyter_console drops the reply, and never ends, if it finds the process gone 50 ms after idle"
     kc = own()
     kc.run("exit")
     with pytest.raises(subprocess.TimeoutExpired): kc.proc.wait(.06)
-    assert kc.proc.wait(5) == 0
+    assert kc.proc.wait(20) == 0
 
 def test_exit_that_keeps_the_kernel(own):
     kc = own()

@@ -19,7 +19,7 @@ def managed(folder, **kw):
     kc = km.client()
     kc.start_channels()
     try:
-        kc.wait_for_ready(timeout=20)
+        kc.wait_for_ready(timeout=60)
         yield km,kc
     finally:
         kc.stop_channels()
@@ -28,7 +28,7 @@ def managed(folder, **kw):
 def run(kc, code, **kw):
     "What a cell prints"
     out = []
-    kc.execute_interactive(code, timeout=20, output_hook=lambda m: out.append(m["content"].get("text", "")), **kw)
+    kc.execute_interactive(code, timeout=60, output_hook=lambda m: out.append(m["content"].get("text", "")), **kw)
     return "".join(out)
 
 @pytest.fixture(scope="module", params=["tcp", "ipc"])
@@ -113,7 +113,7 @@ def test_without_encryption_nothing_changes(tmp_path):
 def test_a_restart_keeps_the_keys(tmp_path):
     with managed(tmp_path, transport_encryption="required") as (km,kc):
         km.restart_kernel(now=True)
-        kc.wait_for_ready(timeout=20)
+        kc.wait_for_ready(timeout=60)
         assert run(kc, "print('on')") == "on\n"
 
 # -- registration: JEP 66
@@ -178,10 +178,10 @@ def test_an_acknowledgement_with_another_key_ends_the_kernel(registry):
     [dict(registration_ip="no such host"), dict(registration_port="x"), dict(registration_port=None), dict(registration_ip="\ud800")], ids=ascii)
 def test_an_odd_registration_address_is_one_line_and_status_1(registry, kw):
     p = registry.begin(**kw)
-    err = p.communicate(timeout=20)[1]
+    err = p.communicate(timeout=60)[1]
     assert (p.returncode, err.count("\n")) == (1, 1) and err.startswith("ipymini: ")
 
 def test_a_registry_that_says_nothing_is_given_up(registry):
     p = registry.begin()
-    err = p.communicate(timeout=20)[1]
+    err = p.communicate(timeout=60)[1]
     assert (p.returncode, err.count("\n")) == (1, 1) and "no acknowledgement" in err

@@ -6,7 +6,7 @@ from endings import begin, cells, gone, head, stubborn
 def test_a_cell_that_ends_the_kernel_is_the_last(own, tmp_path, sig):
     kc = own()
     ids = [kc.cell(f"import os, signal; os.kill(os.getpid(), signal.{sig}); open({str(tmp_path/'on')!r}, 'w')"), kc.cell(f"open({str(tmp_path/'next')!r}, 'w')")]
-    assert kc.proc.wait(5) == 128+getattr(signal, sig) and not list(tmp_path.iterdir())
+    assert kc.proc.wait(20) == 128+getattr(signal, sig) and not list(tmp_path.iterdir())
     for ch in ("iopub", "shell"): kc.collect(ch, .1)
     assert all(id not in kc.held or (kc.held[id].stderr, kc.held[id].replies) == ("", []) for id in ids)
 

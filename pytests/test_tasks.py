@@ -75,19 +75,19 @@ def test_signal_handlers_of_the_loop_are_called(own_kc):
 def test_SIGTERM_ends_a_kernel_whose_loop_has_signal_handlers(own_kc):
     own_kc.run("import asyncio, signal\nasyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: None)")
     own_kc.proc.send_signal(signal.SIGTERM)
-    assert own_kc.proc.wait(5) == 128+signal.SIGTERM
+    assert own_kc.proc.wait(20) == 128+signal.SIGTERM
 
 @pytest.mark.parametrize("num", ["SIGALRM", "SIGUSR1", "SIGCHLD", "SIGWINCH"])
 def test_a_signal_that_a_cell_handles_does_the_kernel_no_harm(own_kc, num):
     r = own_kc.run(f"import os, signal, time\nsignal.signal(signal.{num}, lambda *a: print('handled')); os.kill(os.getpid(), signal.{num}); time.sleep(.01)")
-    assert r.status == "ok" and r.stdout == "handled\n" and own_kc.run("'alive'", timeout=5).result == "'alive'"
+    assert r.status == "ok" and r.stdout == "handled\n" and own_kc.run("'alive'").result == "'alive'"
 
 def test_interrupts_work_on_beside_signal_handlers_of_the_loop(own_kc):
     own_kc.run("import asyncio, signal, time\nasyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: None)")
-    id = own_kc.cell("print('begun')\ntime.sleep(30)")
+    id = own_kc.cell("print('begun')\ntime.sleep(600)")
     begun(own_kc, id)
     own_kc.interrupt()
-    assert own_kc.wait(id, timeout=5).content["ename"] == "KeyboardInterrupt"
+    assert own_kc.wait(id).content["ename"] == "KeyboardInterrupt"
 
 def test_many_tasks_share_the_loop(kc):
     assert kc.run("await asyncio.gather(*(asyncio.sleep(.001*(i%7), i) for i in range(3000))) == list(range(3000))").result == "True"
@@ -111,22 +111,22 @@ def test_an_uncaught_task_exception_is_told_on_stderr_with_its_traceback(kc):
 def test_an_uncaught_task_exception_reaches_the_cell_that_made_the_task(kc):
     one = kc.run(fails.format(.1) + "t = asyncio.create_task(bad()); del t")
     two = kc.run("'newer'")
-    assert "ValueError: from a task" in kc.wait(one.id, until=lambda r: r.stderr, timeout=5).stderr and two.stderr == ""
+    assert "ValueError: from a task" in kc.wait(one.id, until=lambda r: r.stderr).stderr and two.stderr == ""
 
 def test_an_uncaught_task_exception_that_a_later_cell_drops_reaches_the_first(kc):
     one = kc.run(fails.format(0) + "t = asyncio.create_task(bad()); await asyncio.sleep(.02)")
     two = kc.run("import gc; del t; gc.collect()")
-    assert "ValueError: from a task" in kc.wait(one.id, until=lambda r: r.stderr, timeout=5).stderr and two.stderr == ""
+    assert "ValueError: from a task" in kc.wait(one.id, until=lambda r: r.stderr).stderr and two.stderr == ""
 
 def test_an_exception_in_a_callback_reaches_the_cell_that_asked_for_it(kc):
     one = kc.run("def bad(): raise ValueError('from a callback')\nasyncio.get_running_loop().call_later(.1, bad);")
     two = kc.run("'newer'")
-    assert "ValueError: from a callback" in kc.wait(one.id, until=lambda r: r.stderr, timeout=5).stderr and two.stderr == ""
+    assert "ValueError: from a callback" in kc.wait(one.id, until=lambda r: r.stderr).stderr and two.stderr == ""
 
 def test_an_uncaught_task_exception_of_a_subshell_reaches_its_cell(kc):
     one = kc.run(fails.format(.1) + "t = asyncio.create_task(bad()); del t", subshell=kc.subshell())
     two = kc.run("'newer'")
-    assert "ValueError: from a task" in kc.wait(one.id, until=lambda r: r.stderr, timeout=5).stderr and two.stderr == ""
+    assert "ValueError: from a task" in kc.wait(one.id, until=lambda r: r.stderr).stderr and two.stderr == ""
 
 def test_a_task_exception_that_a_cell_awaits_is_the_cells(kc):
     r = kc.run(fails.format(0) + "await asyncio.create_task(bad())")

@@ -199,7 +199,7 @@ def test_the_kernel_hears_what_an_output_holds(page):
     id = page.show("out = w.Output(); out")
     page.run("with out: print('a')")
     page.see(lambda: page.models[id].get("outputs"), "an output")
-    assert page.kc.wait(page.kc.cell("while not out.outputs: await asyncio.sleep(.01)\nout.outputs[0]['text']"), timeout=5).result == r"'a\n'"
+    assert page.kc.wait(page.kc.cell("while not out.outputs: await asyncio.sleep(.01)\nout.outputs[0]['text']")).result == r"'a\n'"
 
 def test_interact_calls_again_when_the_slider_moves(page):
     page.run("@interact(x=(0, 10))\ndef f(x):\n    print('x is', x); return x*2")

@@ -15,7 +15,7 @@ class Client:
         self.seq = count(1)
         self.read = len(self.events)  # how many events have been read; those of sessions before are none of ours
 
-    def ask(self, command, timeout=20, **args):
+    def ask(self, command, timeout=60, **args):
         "The response to a request"
         msg = dict(type="request", seq=next(self.seq), command=command, arguments=args)
         res = self.kc.request("debug_request", msg, "control", timeout=timeout).content
@@ -41,7 +41,7 @@ class Client:
         found = [m for m in msgs if m["msg_type"] == "debug_event"]
         return [m["content"] for m in sorted(found, key=lambda m: int(m["msg_id"].rsplit("_")[-1]))]
 
-    def event(self, name, timeout=10):
+    def event(self, name, timeout=60):
         "Body of the next event of that name; others are skipped"
         def look():
             self.kc.collect("control", .01)
@@ -84,7 +84,7 @@ class Client:
         self.ok(how, threadId=tid)
         return self.event("stopped")
 
-    def end(self, id, timeout=20): return self.kc.wait(id, timeout=timeout)
+    def end(self, id, timeout=60): return self.kc.wait(id, timeout=timeout)
 
 def texts(body): return {o["name"]: o["value"] for o in body["variables"]}
 

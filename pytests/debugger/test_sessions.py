@@ -139,14 +139,14 @@ def test_shutdown_while_stopped(own_dbg):
     own_dbg.start()
     own_dbg.stop("r = 1\nr = 2", 2)
     own_dbg.kc.submit("shutdown_request", dict(restart=False), "control")
-    assert own_dbg.kc.proc.wait(5) == 0
+    assert own_dbg.kc.proc.wait(20) == 0
 
 def test_nothing_is_left_behind(own_dbg):
     prefix = own_dbg.ok("debugInfo")["tmpFilePrefix"]
     own_dbg.start()
     own_dbg.mark("1", 1)
     own_dbg.kc.submit("shutdown_request", dict(restart=False), "control")
-    own_dbg.kc.proc.wait(5)
+    own_dbg.kc.proc.wait(20)
     until(lambda: not os.path.exists(prefix), f"{prefix} to go")
 
 def test_a_session_opens_no_door(own_dbg):

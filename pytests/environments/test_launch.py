@@ -1,8 +1,7 @@
 "Kernels of projects, scripts and notebooks that say what they need; what a stand-in says where that cannot be made"
 
 import json, os, signal, stat, subprocess, sys
-from helpers import connect, until
-from jupyter_client.connect import write_connection_file
+from helpers import connect, connection_file, has_ports, until
 from places import install
 import pytest
 
@@ -167,12 +166,13 @@ def slow_uv(folder):
 
 def test_an_interrupt_while_uv_works_ends_in_a_stand_in(tmp_path):
     path = slow_uv(tmp_path/"bin")
-    file,_ = write_connection_file(str(tmp_path/"k.json"), key=b"k")
+    file = connection_file()
     argv = [sys.executable, "-P", "-m", "ipymini", "run", "--project", project(tmp_path/"p"), "-f", file]
     proc = subprocess.Popen(argv, env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"}, start_new_session=True, stdin=subprocess.DEVNULL)
     try:
         pid = int(until(lambda: (path/"pid").exists() and (path/"pid").read_text(), "uv to run"))
         os.killpg(proc.pid, signal.SIGINT)
+        until(lambda: has_ports(file), "the ports of a stand-in")
         kc = connect(file)
         assert "uv was interrupted" in reason(kc)
         kc.stop_channels()

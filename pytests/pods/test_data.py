@@ -1,9 +1,10 @@
 """Arrays, tables and other big things: what arrives is equal, and belongs to whoever got it. Run twice: with shared memory, and as on a system
 that has neither memfd nor passing of descriptors. Libraries that are not here are skipped."""
-import gc, importlib.util, os, sys, time
+import gc, importlib.util, os, socket, sys, time
 import pytest
 from pathlib import Path
 from ipymini import pod
+from ipymini.pods.wire import CALL, REPLY, Wire, can_share
 
 np = pytest.importorskip("numpy")
 
@@ -116,3 +117,17 @@ def mapped(pid): return Path(f"/proc/{pid}/maps").read_text().count("memfd:pod")
 def test_two_gigabytes(p):
     res = p.echo(np.ones(2 * 2**30, dtype="u1"))
     assert len(res) == 2 * 2**30 and res[-1] == 1
+
+@pytest.mark.skipif(not can_share(), reason="this system shares no memory by descriptors")
+def test_a_segment_that_is_used_again_is_not_mapped_again():
+    a,b = socket.socketpair()
+    with a, b:
+        ours,theirs = Wire(a, shared=True), Wire(b, shared=True)
+        mapped = []
+        for _ in range(3):
+            ours.send(CALL, buffers=[memoryview(bytes(2**20))])
+            theirs.receive()
+            mapped.append(theirs.incoming.maps[1])
+            theirs.send(REPLY)  # which says that the segment is free again
+            ours.receive()
+    assert mapped[0] is mapped[1] is mapped[2] and list(theirs.incoming.maps) == [1]
