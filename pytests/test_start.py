@@ -72,7 +72,7 @@ def test_libraries_before_the_first_reply(loaded): assert libraries(loaded, "ans
 
 def test_our_rooms_before_the_first_reply(loaded):
     rooms = {name.split(".")[1] for name in loaded["answered"] if name.startswith("ipymini.")}
-    assert rooms <= set("lifecycle signals kernel subshells cell contents parent channels wire system".split())
+    assert rooms <= set("lifecycle signals kernel subshells cell contents parent channels wire limits system".split())
 
 def test_standard_library_before_the_first_reply(loaded):
     assert (tops(loaded["answered"]) & sys.stdlib_module_names) - tops(loaded["begin"]) - stdlib == set()
