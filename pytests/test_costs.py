@@ -5,9 +5,9 @@ from ast import literal_eval
 prints = 500
 
 def calls(kc, tid, code, log):
-    "How often the thread `tid` of the kernel calls the operating system while a cell runs `code`, but for waits for the GIL"
+    "How often the thread `tid` of the kernel asks what can be read while a cell runs `code`"
     if not shutil.which("strace"): pytest.skip("there is no strace")
-    tracer = subprocess.Popen(["strace", "-p", str(tid), "-e", "trace=!futex,sched_yield", "-o", log], stderr=subprocess.PIPE, text=True)
+    tracer = subprocess.Popen(["strace", "-p", str(tid), "-e", "trace=poll,ppoll,epoll_wait,epoll_pwait,select,pselect6,ioctl", "-o", log], stderr=subprocess.PIPE, text=True)
     first = tracer.stderr.readline()
     if "attached" not in first: pytest.skip(f"strace may not look: {first}")
     kc.run(code)
@@ -20,7 +20,7 @@ def test_a_write_asks_once_whether_a_child_has_written(own_kc, tmp_path):
     own_kc.run("1")
     rest = calls(own_kc, tid, "for i in range(2): print(i)", tmp_path/"few")
     count = calls(own_kc, tid, f"for i in range({prints}): print(i)", tmp_path/"many")
-    assert count-rest <= 2*prints+20  # a `print` writes its text and the end of the line
+    assert count-rest < 3*prints  # a `print` writes its text and the end of the line
 
 # -- errors
 
