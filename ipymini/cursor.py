@@ -30,10 +30,10 @@ word = re.compile(r"(?<![\w.]) [^\W\d]\w*", re.VERBOSE)
 bracket = re.compile(r"[()\[\]{}]")
 # what gives names a value: an assignment, or one of these words, up to a colon or the end of the line
 binding = re.compile(r'''
-    (?: ^ | [;:] ) [ \t]* (?P<targets> [\w ,*]+? ) [ \t]* (?: : [^=\n]* )? [-+*/%&|^@]?=(?!=)
+    (?: ^ | [;:] ) [ \t]*+ (?P<targets> [\w ,*]++ ) (?: : [^=\n]{0,200}+ )? [-+*/%&|^@]?=(?!=)
   | \b (?: def | class | lambda ) \b (?P<parameters> [^:]* )
   | \b (?: import | as | for | global | nonlocal ) \b (?P<names> [\s(]* (?: (?! \bin\b ) [\w \t,.*] )* )
-  | (?P<walrus> \w+ ) \s* :=''', re.VERBOSE | re.MULTILINE)
+  | (?<!\w) (?P<walrus> \w++ ) \s*+ :=''', re.VERBOSE | re.MULTILINE)
 # those of the import statements that stand by themselves, which say what the names will mean
 plain_import = re.compile(r'''
     (?: ^ | ; ) [ \t]*
@@ -189,11 +189,13 @@ def open_bracket(text):
 
 def split_arguments(text):
     "The arguments in `text`, which begins behind the bracket of a call; the last one is not whole."
-    arguments = [""]
+    arguments = []
     depth = 0
-    for char in text:
+    begin = 0
+    for at,char in enumerate(text):
         if char in "([{": depth += 1
         elif char in ")]}": depth -= 1
-        if char == "," and not depth: arguments.append("")
-        else: arguments[-1] += char
-    return arguments
+        elif char == "," and not depth:
+            arguments.append(text[begin:at])
+            begin = at+1
+    return [*arguments, text[begin:]]
