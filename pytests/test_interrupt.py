@@ -226,6 +226,17 @@ def test_a_second_interrupt_tells_where_threads_are_stuck(kc, code):
     assert "most recent call last" in r.stderr
     assert "pbkdf2_hmac" in r.stderr
 
+put_forward = """import sys
+signals = sys.modules['ipymini.signals']
+clock = signals.clock
+real = clock.monotonic
+look = signals.second_look
+clock.monotonic = lambda: real()+3.5
+signals.second_look = 0"""
+side_has_shown_what_is_due = """due = threading.Event()
+get_ipython().kernel.k.subshells.later(.01, due.set)
+due.wait(10)"""
+
 def test_an_interrupt_long_after_another_tells_nothing(kc):
     "as it is another's first; the kernel's clock is put forward by more than the 3 s between the two"
     sub = kc.subshell()
@@ -234,8 +245,9 @@ def test_an_interrupt_long_after_another_tells_nothing(kc):
         kc.interrupt("message")
         kc.wait(id, until=lambda r: r.stdout.count("caught") == n)
         kc.request("kernel_info_request", channel="control")  # by its answer the control thread has told what it has to tell
-        if n == 1: kc.run("import sys; clock = sys.modules['ipymini.signals'].clock; real = clock.monotonic; clock.monotonic = lambda: real()+3.5", subshell=sub)
-    kc.run("clock.monotonic,go = real,True", subshell=sub)
+        if n == 1: kc.run(put_forward, subshell=sub)
+    kc.run(side_has_shown_what_is_due, subshell=sub)
+    kc.run("clock.monotonic,signals.second_look,go = real,look,True", subshell=sub)
     kc.request("delete_subshell_request", dict(subshell_id=sub), channel="control")
     assert "Still running" not in kc.wait(id).stderr
 
