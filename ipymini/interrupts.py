@@ -16,7 +16,7 @@ What an interrupt does depends on where the subshell's thread is, which its fram
 | in user code | below `drive` | is raised there |
 | awaiting | the cell's task waits | wakes the task and is thrown at the await |
 | in a callback of the user's | below the loop's `Handle._run` | is raised there, if no cell awaits or it was hit |
-| in delicate code | below `drive`, `in_delicate_code` | comes again a millisecond later, until it has left it or blocks there |
+| in delicate code | below `drive`, `in_delicate_code` | comes again a millisecond later, `patience` times at most |
 | in `drive` itself | its own frame | comes again a millisecond later |
 
 Delicate is our code that user code calls, but for `library_modules`; the other `delicate_modules`; what enters a
@@ -31,7 +31,7 @@ from types import coroutine
 from .light_asyncio import asyncio
 
 insistence = 3  # interrupts of one cell, from which on it does not help to swallow them
-patience = 200  # how often in a row an interrupt is put off at one place: delicate code may block
+patience = 200  # how often in a row an interrupt is put off: delicate code may block
 # modules in which a KeyboardInterrupt could be swallowed, or leave a lock locked, or hit a later cell
 delicate_modules = ("ipymini.", "json", "hmac", "importlib._bootstrap", "logging",
     "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell", "IPython.core.history")
@@ -56,8 +56,8 @@ class UserCode:
         self.task = None          # the Task of the cell that runs, once it has begun
         self.asked = 0            # cancellations of the task by `wake` that `uncancel` has not taken back
         self.hits = 0             # interrupts of the cell that runs
-        self.put_off = 0          # how often in a row an interrupt was put off where the thread is
-        self.place = None         # where that was: the number of the frame, and its instruction
+        self.put_off = 0          # how often in a row an interrupt was put off
+        self.place = None         # where that was last: the number of the frame, and its instruction
         self.lock = threading.Lock()  # while another thread injects an interrupt the code cannot end
         self.doomed = None        # the cell that `verdict` is thrown into as soon as its code begins or goes on
         self.verdict = None       # the exception for `doomed`
@@ -137,15 +137,17 @@ class UserCode:
     def must_wait(self, frame, is_late=False):
         """True if an interrupt that comes while the thread is at `frame` has to come again, as the table says.
 
-        Delicate modules that go on may hold a lock at any moment, or be about to: only where they block is it raised.
+        Where a delicate module takes a lock, and where our signal handler runs, it is raised only if that blocks.
         `is_late`: the process ends, and what delicate code leaves behind with it."""
         if not self.is_delicate(frame):
             self.put_off = 0
             return False
         place = id(frame),frame.f_lasti
-        if place != self.place and in_delicate_module(frame): self.put_off = 0
+        takes_lock = in_delicate_module(frame) and enters(frame) or handles_signal(frame)
+        may_lose_lock = takes_lock and place != self.place
         self.place = place
-        wait = frame.f_code is drive_code or self.put_off < patience and not is_late
+        has_patience = self.put_off < patience and not is_late
+        wait = frame.f_code is drive_code or may_lose_lock or has_patience
         self.put_off = self.put_off+1 if wait else 0
         return wait
 
