@@ -87,6 +87,13 @@ def load_completer():
     from . import completer
     return completer
 
+def with_stack_data(formatter):
+    "IPython's `formatter` of tracebacks, which imports stack_data at the first error; never from the notebook's folder."
+    def structured_traceback(*args, **kw):
+        import_package("stack_data")
+        return formatter(*args, **kw)
+    return structured_traceback
+
 class ZMQInteractiveShell(Parented, LateCompleter, InteractiveShell):
     "IPython's shell with a frontend in place of a terminal."
     bridge = Any()
@@ -151,7 +158,7 @@ class ZMQInteractiveShell(Parented, LateCompleter, InteractiveShell):
 
     def init_traceback_handlers(self, custom_exceptions):
         super().init_traceback_handlers(custom_exceptions)
-        self.InteractiveTB.structured_traceback = or_python_format(self.InteractiveTB.structured_traceback)
+        self.InteractiveTB.structured_traceback = or_python_format(with_stack_data(self.InteractiveTB.structured_traceback))
 
     def set_custom_exc(self, exc_tuple, handler):
         "IPython's, but an error is shown when the handler for it fails. IPython shows nothing of what the handler returns."
@@ -170,7 +177,6 @@ class ZMQInteractiveShell(Parented, LateCompleter, InteractiveShell):
         except ValueError: return super().showtraceback(exc_tuple, *args, **kw)  # which tells that there is none
         tb = trim_all(value, tb)
         if needs_python(value): return self._showtraceback(etype, value, in_python_format(etype, value, tb))
-        import_package("stack_data")
         super().showtraceback((etype, value, tb), *args, **kw)
 
     def set_next_input(self, s, replace=False):

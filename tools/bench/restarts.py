@@ -15,8 +15,9 @@ def main(argv):
     "Measure and print a table; the environment is made if it is not there."
     options = arguments(argv)
     move(argv)
-    runs = [Run(*column) for column in columns]
+    runs = []
     try:
+        for column in columns: runs.append(Run(*column))
         for run in runs: run.restarted()  # the first one has no spare, and compiles what is not compiled
         for _ in range(options.rounds):
             for run in runs: run.measure()
@@ -49,9 +50,13 @@ class Run:
         self.name = name
         self.taken = []  # ms
         self.server = Server(env)
-        self.id = self.server.api("kernels", dict(name=kernel))["id"]
-        self.client = self.server.client(self.id)
-        self.result()
+        try:
+            self.id = self.server.api("kernels", dict(name=kernel))["id"]
+            self.client = self.server.client(self.id)
+            self.result()
+        except BaseException:
+            self.server.stop()
+            raise
 
     def measure(self):
         "Restart once more, after a pause, and note what it took."
