@@ -34,4 +34,4 @@ def test_a_docker_that_does_not_run_is_said_with_what_to_do(place, monkeypatch):
     if not shutil.which("docker"): pytest.skip("NOT TESTED: docker's command line is not installed")
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     text = place.ipymini("env", "create", "whale", "--from", base, status=1, IPYMINI_ENGINE="docker")
-    assert "Cannot connect to the Docker daemon" in text and "Docker does not run. Start it" in text
+    assert "Cannot connect to the Docker daemon" in text and "Docker does not run: sudo systemctl start docker" in text
