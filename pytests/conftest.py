@@ -11,9 +11,10 @@ def pytest_unconfigure(): shutil.rmtree(private, ignore_errors=True)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every kernel compiles all it imports
 
 # a shell that runs the tests in the background, or nohup, has these ignored; what is ignored is so in kernels too, what is handled is not
-for name in ("SIGINT", "SIGHUP"):
+handlers = dict(SIGINT=signal.default_int_handler, SIGHUP=lambda *_: None)
+for name,handler in handlers.items():
     num = getattr(signal, name, None)
-    if num and signal.getsignal(num) == signal.SIG_IGN: signal.signal(num, lambda *_: None)
+    if num and signal.getsignal(num) == signal.SIG_IGN: signal.signal(num, handler)
 
 # faults that we know of: what names the test, and why it fails; such a test is not run, as most of them end with a deadline
 known = {}
