@@ -153,3 +153,8 @@ def test_a_cell_imports_from_the_notebooks_folder(own, tmp_path):
     kc = own(cwd=tmp_path)
     kc.run("1/0")
     assert kc.run("import wave; wave.mine").result == "True"
+
+def test_a_module_that_is_changed_when_it_is_imported_is_found_by_the_kernel_too(kc):
+    "Both finders ask all others"
+    code = "import sys\nfrom ipymini.system.packages import import_package\nsys.modules.pop('pdb', None)\nimport_package('pdb').__name__"
+    assert kc.run(code).result == "'pdb'"

@@ -16,16 +16,25 @@ def import_package(name):
 
 class Elsewhere:
     "Finds what this thread imports with Python's other finders, and on `sys.path` without the notebook's folder."
-    def __init__(self): self.thread = get_ident()  # another one may import for the user meanwhile
+    def __init__(self):
+        self.thread = get_ident()  # another one may import for the user meanwhile
+        self.asked = set()         # names that other finders were asked for: one of them, `compat.patches`, asks all others in turn
 
     def find_spec(self, name, path=None, target=None):
         "The spec of `name`; None leaves submodules, and what others import, to the finders behind this one. Raises: ModuleNotFoundError."
         if path is not None or get_ident() != self.thread: return None
-        for finder in list(sys.meta_path):
-            is_ours = isinstance(finder, Elsewhere)
-            if is_ours or finder is PathFinder or not hasattr(finder, "find_spec"): continue
-            spec = finder.find_spec(name, path, target)
-            if spec: return spec
+        spec = self.ask_others(name, target)
+        if spec: return spec
         spec = PathFinder.find_spec(name, [folder for folder in sys.path if folder])
         if not spec: raise ModuleNotFoundError(f"No module named {name!r} outside of the notebook's folder", name=name)
         return spec
+
+    def ask_others(self, name, target):
+        "The spec of `name` that a finder has which does not look on `sys.path`; None if there is none, or if they are being asked."
+        if name in self.asked: return None
+        self.asked.add(name)
+        for finder in list(sys.meta_path):
+            is_ours = isinstance(finder, Elsewhere)
+            if is_ours or finder is PathFinder or not hasattr(finder, "find_spec"): continue
+            spec = finder.find_spec(name, None, target)
+            if spec: return spec
