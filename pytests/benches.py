@@ -13,7 +13,8 @@ def signed(*parts, key=b"secret", ids=(), bufs=()):
     return [*ids, delim, hmac.new(key, b"".join(parts), "sha256").hexdigest().encode(), *parts, *bufs]
 
 def good(id="1", type="execute_request", **kw):
-    head = encode(dict(msg_id=id, msg_type=type, session="s", username="u", date="2026-01-01T00:00:00.000000Z", version="5.5", **kw))
+    head = encode(dict(msg_id=id, msg_type=type, session="s", username="u", date="2026-01-01T00:00:00.000000Z",
+        version="5.5", **kw))
     return signed(head, b"{}", b"{}", b'{"code":"1"}')
 
 class Bench:
@@ -34,7 +35,8 @@ class Bench:
         return add
 
     def until(self, cond):
-        with self.news: assert self.news.wait_for(cond, 5), f"5 s passed: got {self.got}, logged {self.logged}, dead {self.dead}"
+        with self.news:
+            assert self.news.wait_for(cond, 5), f"5 s passed: got {self.got}, logged {self.logged}, dead {self.dead}"
 
 @contextmanager
 def bench(**kw):

@@ -19,7 +19,8 @@ for name,handler in handlers.items():
 # faults that we know of: what names the test, and why it fails; such a test is not run, as most of them end with a deadline
 known = {}
 contextless = "that_a_later_cell_drops_reaches_the_first", "of_a_subshell_reaches_its_cell", "reaches_the_cell_that_made_the_task"
-if sys.version_info < (3, 12): known = {f"test_an_uncaught_task_exception_{o}": "before Python 3.12 a task does not tell its context" for o in contextless}
+if sys.version_info < (3, 12):
+    known = {f"test_an_uncaught_task_exception_{o}": "before Python 3.12 a task does not tell its context" for o in contextless}
 
 def pytest_collection_modifyitems(items):
     for o in items:
@@ -71,7 +72,8 @@ def popen(tmp_path):
     procs = []
     def inner(*args, cwd=tmp_path, **env):
         env = {**os.environ, "JPY_PARENT_PID": str(os.getpid()), **env}
-        procs.append(subprocess.Popen([sys.executable, "-m", "ipymini", *map(str, args)], cwd=cwd, env=env, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL))
+        procs.append(subprocess.Popen([sys.executable, "-m", "ipymini", *map(str, args)], cwd=cwd, env=env,
+            stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL))
         return procs[-1]
     yield inner
     for p in procs:

@@ -19,7 +19,8 @@ class Result:
     def __init__(self, id): self.id,self.replies,self.msgs = id,[],[]
 
     types   = property(lambda self: [m["msg_type"] for m in self.msgs])
-    shape   = property(lambda self: [k[0] for k,_ in groupby(self.msgs, lambda m: (m["msg_type"], m["content"].get("name", m["msg_id"])))])
+    shape   = property(lambda self: [k[0] for k,
+        _ in groupby(self.msgs, lambda m: (m["msg_type"], m["content"].get("name", m["msg_id"])))])
     reply   = property(lambda self: self.replies[-1] if self.replies else None)
     content = property(lambda self: self.reply["content"])
     status  = property(lambda self: self.content["status"])
@@ -32,7 +33,8 @@ class Result:
 
     def of(self, type): return [m["content"] for m in self.msgs if m["msg_type"] == type]
     def text(self, name): return "".join(c["text"] for c in self.of("stream") if c["name"] == name)
-    def __repr__(self): return f"Result({self.reply and self.content}, {[(m['msg_type'], m['content']) for m in self.msgs]})"
+    def __repr__(self):
+        return f"Result({self.reply and self.content}, {[(m['msg_type'], m['content']) for m in self.msgs]})"
 
 
 def start(cwd=None, env=None, args=(), file=None, python=sys.executable, **kw):
@@ -51,7 +53,8 @@ def start(cwd=None, env=None, args=(), file=None, python=sys.executable, **kw):
 def connection_file():
     "A new connection file in which the kernel is to write free ports: what is free before it starts may be another's when it has"
     fd,path = tempfile.mkstemp(suffix=".json", prefix="kernel-")
-    settings = dict(transport="tcp", ip="127.0.0.1", key=os.urandom(16).hex(), signature_scheme="hmac-sha256", **dict.fromkeys(ports, 0))
+    settings = dict(transport="tcp", ip="127.0.0.1", key=os.urandom(16).hex(), signature_scheme="hmac-sha256",
+        **dict.fromkeys(ports, 0))
     with open(fd, "w") as f: json.dump(settings, f)
     return path
 
@@ -87,7 +90,8 @@ def stop(self:BlockingKernelClient):
 
 
 @patch
-def submit(self:BlockingKernelClient, type, content=None, channel="shell", metadata=None, buffers=None, subshell=None, **header):
+def submit(self:BlockingKernelClient, type, content=None, channel="shell", metadata=None, buffers=None, subshell=None,
+    **header):
     "Send a request without waiting; its msg_id"
     msg = self.session.msg(type, content or {}, metadata=metadata)
     msg["header"].update(header)
@@ -103,7 +107,8 @@ def wait(self:BlockingKernelClient, id, channel="shell", reply=True, idle=True, 
     done = until or (lambda r: (not reply or r.reply) and (not idle or r.idle))
     while not done(res):
         left = end-time.monotonic()
-        if left <= 0: raise TimeoutError(f"{timeout} s passed: waited for {'a condition' if until else 'reply and idle'} of {id}, have {res}; others {self.others[-5:]}")
+        if left <= 0:
+            raise TimeoutError(f"{timeout} s passed: waited for {'a condition' if until else 'reply and idle'} of {id}, have {res}; others {self.others[-5:]}")
         self.collect(channel, min(left, .02))
     return res
 
@@ -137,7 +142,8 @@ def request(self:BlockingKernelClient, type, content=None, channel="shell", time
 @patch
 def cell(self:BlockingKernelClient, code, metadata=None, subshell=None, **kw):
     "Send a cell without waiting; its msg_id"
-    content = {**dict(code=code, silent=False, store_history=True, user_expressions={}, allow_stdin=False, stop_on_error=True), **kw}
+    content = {**dict(code=code, silent=False, store_history=True, user_expressions={}, allow_stdin=False,
+        stop_on_error=True), **kw}
     return self.submit("execute_request", content, metadata=metadata, subshell=subshell)
 
 

@@ -32,5 +32,6 @@ def doors(pid):
         try: held.add(str(fd.readlink()))
         except OSError: pass  # closed
     def rows(name): return [row.split() for row in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]]
-    ports = {int(row[1].rpartition(":")[2], 16) for name in ("tcp", "tcp6") for row in rows(name) if row[3] == "0A" and f"socket:[{row[9]}]" in held}
+    ports = {int(row[1].rpartition(":")[2], 16) for name in ("tcp", "tcp6") for row in rows(name) if row[3] == "0A"
+        and f"socket:[{row[9]}]" in held}
     return ports | {row[6] for row in rows("unix") if row[3] == "00010000" and f"socket:[{row[6]}]" in held}

@@ -3,7 +3,8 @@ import os, pytest, subprocess, sys
 from helpers import root
 
 nobody = 65534  # no user's number, who owns nothing and may do nothing; to Linux as good as a second account
-needs_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="NOT TESTED: a second user, whom only root can become")
+needs_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0,
+    reason="NOT TESTED: a second user, whom only root can become")
 # our Python may lie in a folder that only its owner enters: it begins as root, imports what the code is to use, and goes down
 begin = """import json, os, resource, socket, stat, sys, time, zmq
 folder, args = sys.argv[1], [json.loads(arg) for arg in sys.argv[2:]]

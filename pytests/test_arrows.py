@@ -19,15 +19,18 @@ def package(tmp_path):
     return write
 
 @pytest.mark.parametrize("text, room", [
-    ("from .wire import pack", "wire"), ("from . import wire", "wire"), ("import pack.wire", "wire"), ("from pack.wire import name", "wire"),
+    ("from .wire import pack", "wire"), ("from . import wire", "wire"), ("import pack.wire", "wire"),
+    ("from pack.wire import name", "wire"),
     ("def f():\n    from . import wire", "wire"), ("from . import version", "__init__"), ("import pack", "__init__"),
-    ("from .tools import make", "tools.make"), ("from .tools.make import run", "tools.make"), ("from . import tools", "tools")])
+    ("from .tools import make", "tools.make"), ("from .tools.make import run", "tools.make"),
+    ("from . import tools", "tools")])
 def test_an_import_is_of_the_room_that_it_reaches(package, text, room):
     folder = package(kernel=text, wire="", tools_in___init__="", tools_in_make="")
     assert arrows.imports(folder/"kernel.py", folder) == {room}
 
 @pytest.mark.parametrize("text, room",
-    [("from ..wire import pack", "wire"), ("from .make import run", "tools.make"), ("from .. import wire", "wire"), ("from . import make", "tools.make")])
+    [("from ..wire import pack", "wire"), ("from .make import run", "tools.make"), ("from .. import wire", "wire"),
+        ("from . import make", "tools.make")])
 def test_dots_count_from_the_folder(package, text, room):
     folder = package(wire="", tools_in___init__="", tools_in_make="", tools_in_other=text)
     assert arrows.imports(folder/"tools/other.py", folder) == {room}
@@ -42,7 +45,8 @@ def test_libraries_are_no_rooms(package):
     assert arrows.libraries(folder/"kernel.py", folder) == {"os", "zmq"}
 
 def test_each_cycle_is_found_once():
-    assert arrows.cycles(dict(a={"b"}, b={"c"}, c={"a", "d"}, d={"d"})) in ([["a", "b", "c"], ["d"]], [["d"], ["a", "b", "c"]])
+    assert arrows.cycles(dict(a={"b"}, b={"c"}, c={"a", "d"}, d={"d"})) in ([["a", "b", "c"], ["d"]],
+        [["d"], ["a", "b", "c"]])
 
 def test_a_diamond_is_no_cycle(): assert arrows.cycles(dict(a={"b", "c"}, b={"d"}, c={"d"}, d=set())) == []
 

@@ -24,7 +24,8 @@ def measured(row, *peers): return measuring.measure(peers, [row], quick=False)
 
 def test_a_list_is_many_samples(): assert stat([1, 2, 3]).median == 2
 
-def test_a_median_needs_more_numbers_than_words(): assert stat(1, "never").median is None and stat(1, 2, "never").median == 1.5
+def test_a_median_needs_more_numbers_than_words():
+    assert stat(1, "never").median is None and stat(1, 2, "never").median == 1.5
 
 def test_a_word_stands_where_there_is_no_number(): assert showing.shown_stat(dict(median=None, word="never")) == "never"
 
@@ -62,5 +63,6 @@ def test_the_table_has_a_ratio_to_the_old_tree(capsys):
     assert "| CPU: trip |   ms |       2 |   4 |  0.50x |         0.50x |" in capsys.readouterr().out
 
 def test_rows_are_chosen_by_a_pattern():
-    r = subprocess.run([sys.executable, root/"tools/bench", "--list", "--rows", "^shutdown"], capture_output=True, text=True, timeout=60)
+    r = subprocess.run([sys.executable, root/"tools/bench", "--list", "--rows", "^shutdown"], capture_output=True,
+        text=True, timeout=60)
     assert r.stdout.splitlines() == ["shutdown: idle", "shutdown: busy", "shutdown: with a live child"], r

@@ -7,7 +7,8 @@ first_cell = "import asyncio, time"
 
 quick = dict(complete=dict(code="pri", cursor_pos=3), inspect=dict(code="print", cursor_pos=5, detail_level=0), is_complete=dict(code="1"),
     history=dict(hist_access_type="tail", n=2, raw=True, output=False), kernel_info={}, comm_info={})
-busy = dict(loop="while not go: pass", sleep="while not go: time.sleep(.02)", wait="while not go: await asyncio.sleep(.02)",
+busy = dict(loop="while not go: pass", sleep="while not go: time.sleep(.02)",
+    wait="while not go: await asyncio.sleep(.02)",
     nested="async def g():\n    while not go: await asyncio.sleep(.02)\nasyncio.run(g())",
     task="await asyncio.to_thread(lambda: [time.sleep(.02) for _ in iter(lambda: bool(go), True)])")
 
@@ -22,7 +23,8 @@ def running(kc, request):
     r = kc.wait(kc.now)
     assert r.status == "ok" and r.states[0] == "busy" and r.states.count("idle") == 1 and r.idle
 
-def framed(r): return r.types[0] == r.types[-1] == "status" and r.states[0] == "busy" and r.states.count("idle") == 1 and r.idle and len(r.replies) == 1
+def framed(r):
+    return r.types[0] == r.types[-1] == "status" and r.states[0] == "busy" and r.states.count("idle") == 1 and r.idle and len(r.replies) == 1
 
 @pytest.mark.parametrize("type", quick)
 def test_it_is_answered_beside_a_running_cell(running, type):
@@ -58,7 +60,9 @@ def test_after_a_comm_message_beside_an_awaiting_cell_the_cell_is_busy_again(kc,
     id = kc.cell("heard = asyncio.Event(); print('begun'); await heard.wait()")
     begun(kc, id)
     said = kc.submit("comm_msg", dict(comm_id="none", data={}))
-    try: assert statuses(eye, (said, "idle"), (id, "busy"), timeout=3)[-3:] == [(said, "busy"), (said, "idle"), (id, "busy")]
+    try:
+        assert statuses(eye, (said, "idle"), (id, "busy"), timeout=3)[-3:] == [(said, "busy"), (said, "idle"),
+            (id, "busy")]
     finally: kc.run("heard._loop.call_soon_threadsafe(heard.set)", subshell=kc.subshell())
     assert kc.wait(id).states.count("idle") == 1 and kc.held[id].idle
 
@@ -68,7 +72,8 @@ def test_no_busy_follows_the_idle_of_a_cell(kc):
         ids.append(kc.cell(f"time.sleep({.045+i%10*.002})"))
         ids += [kc.submit(f"{type}_request", quick[type]) for type in ("complete", "kernel_info", "is_complete")]
     rs = [kc.wait(id) for id in ids]
-    assert all(r.states[0] == "busy" and r.states.count("idle") == 1 and r.idle and len(r.replies) == 1 for r in rs), [r.states for r in rs]
+    assert all(r.states[0] == "busy" and r.states.count("idle") == 1 and r.idle and len(r.replies) == 1
+        for r in rs), [r.states for r in rs]
 
 def test_the_last_status_is_idle_once_all_is_answered(kc, eye):
     ids = []
@@ -104,12 +109,20 @@ def test_cells_that_wait_keep_their_order_while_others_are_answered(running):
 
 def test_a_running_cell_changes_the_namespace_while_names_are_completed(kc):
     kc.run("go = []", silent=True)
-    id = kc.cell("print('begun')\ni = 0\nwhile not go:\n    i += 1\n    globals()[f'churn_{i}'] = i\n    if i > 50: del globals()[f'churn_{i-50}']")
+    id = kc.cell(
+        "print('begun')\n"
+        "i = 0\n"
+        "while not go:\n"
+        "    i += 1\n"
+        "    globals()[f'churn_{i}'] = i\n"
+        "    if i > 50: del globals()[f'churn_{i-50}']")
     begun(kc, id)
-    rs = [kc.request(f"{type}_request", content,
-        timeout=5) for _ in range(10) for type,content in (("complete", dict(code="churn_", cursor_pos=6)), ("inspect", dict(code="churn_1", cursor_pos=3)))]
+    rs = [kc.request(f"{type}_request", content, timeout=5) for _ in range(10) for type,
+        content in (("complete", dict(code="churn_", cursor_pos=6)), ("inspect", dict(code="churn_1", cursor_pos=3)))]
     kc.run("go.append(1)", subshell=kc.subshell())
-    assert all(r.status == "ok" and framed(r) for r in rs) and any(r.content.get("matches") for r in rs) and kc.wait(id).status == "ok"
+    assert all(r.status == "ok" and framed(r) for r in rs)
+    assert any(r.content.get("matches") for r in rs)
+    assert kc.wait(id).status == "ok"
     kc.run("for k in [k for k in globals() if k.startswith('churn_')]: del globals()[k]")
 
 def test_what_a_running_cell_has_defined_is_completed(kc):
@@ -117,7 +130,8 @@ def test_what_a_running_cell_has_defined_is_completed(kc):
     id = kc.cell("half_done = dict(first_key=1); print('begun')\nwhile not go: time.sleep(.01)")
     begun(kc, id)
     assert "half_done" in kc.request("complete_request", dict(code="half_d", cursor_pos=6)).content["matches"]
-    assert any("first_key" in o for o in kc.request("complete_request", dict(code="half_done['", cursor_pos=11)).content["matches"])
+    assert any("first_key" in o for o in kc.request("complete_request",
+        dict(code="half_done['", cursor_pos=11)).content["matches"])
     kc.run("go.append(1)", subshell=kc.subshell())
     kc.wait(id)
 

@@ -30,7 +30,8 @@ def test_a_flood_of_bad_messages_is_a_line_a_second():
 def test_what_a_kernel_has_sent_is_dropped():
     "Anybody reads it on iopub; that of a kernel before this one had the same key"
     with bench() as b:
-        for wire in (b.wire, Wire(b"secret")): b.sock.send_multipart(wire.pack("comm_open", dict(comm_id="x", target_name="y")))
+        for wire in (b.wire, Wire(b"secret")):
+            b.sock.send_multipart(wire.pack("comm_open", dict(comm_id="x", target_name="y")))
         b.sock.send_multipart(good())
         b.until(lambda: b.got)
         assert [msg.type for msg in b.got] == ["execute_request"]
@@ -89,4 +90,5 @@ def test_iopub_gathers_text_of_one_stream_and_keeps_the_order():
         while len(got) < 5:
             f = b.sock.recv_multipart()
             got.append((f[0].decode(), json.loads(f[6]).get("text")))
-        assert got == [("stream.stdout", "ab"), ("stream.stderr", "c"), ("stream.stdout", "d"), ("t", None), ("stream.stdout", "e")]
+        assert got == [("stream.stdout", "ab"), ("stream.stderr", "c"), ("stream.stdout", "d"), ("t", None),
+            ("stream.stdout", "e")]

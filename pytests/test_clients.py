@@ -14,15 +14,16 @@ def env(tmp_path_factory):
     "Variables with which Jupyter finds the kernel, and nobody's settings"
     d = tmp_path_factory.mktemp("jupyter")
     paths = [str(root/"share/jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-    return {**os.environ, "JUPYTER_PATH": os.pathsep.join(paths), "JUPYTER_RUNTIME_DIR": str(d/"run"), "JUPYTER_CONFIG_DIR": str(d/"config"),
-        "JUPYTER_DATA_DIR": str(d/"data"),
+    return {**os.environ, "JUPYTER_PATH": os.pathsep.join(paths), "JUPYTER_RUNTIME_DIR": str(d/"run"),
+        "JUPYTER_CONFIG_DIR": str(d/"config"), "JUPYTER_DATA_DIR": str(d/"data"),
         "PATH": f"{jupyter.parent}:{os.environ['PATH']}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 @pytest.fixture
 def run(env, tmp_path):
     "Run a command in `tmp_path`"
     def inner(*cmd, input=None, code=0, timeout=60):
-        r = subprocess.run(list(map(str, cmd)), capture_output=True, text=True, env=env, cwd=tmp_path, input=input, timeout=timeout)
+        r = subprocess.run(list(map(str, cmd)), capture_output=True, text=True, env=env, cwd=tmp_path, input=input,
+            timeout=timeout)
         assert r.returncode == code, r.stdout + r.stderr
         return r
     return inner
@@ -46,23 +47,35 @@ def none_left(env):
 
 def notebook(path, *cells, **metadata):
     "Write a notebook of `cells`, text or (text, tags)"
-    nb = nbformat.v4.new_notebook(metadata=dict(dict(kernelspec=dict(name="ipymini", display_name="x", language="python")), **metadata))
+    nb = nbformat.v4.new_notebook(metadata=dict(dict(kernelspec=dict(name="ipymini", display_name="x",
+        language="python")), **metadata))
     for c in cells:
         src,tags = c if isinstance(c, tuple) else (c, [])
         nb.cells.append(nbformat.v4.new_code_cell(src, metadata=dict(tags=tags)))
     nbformat.write(nb, path)
     return path
 
-def outputs(nb): return [[o.get("text") or o.get("ename") or o["data"] for o in c.outputs] for c in nb.cells if c.cell_type == "code"]
+def outputs(nb):
+    return [[o.get("text") or o.get("ename") or o["data"] for o in c.outputs] for c in nb.cells if c.cell_type == "code"]
 
-tour = ["print('hi')\nprint('there')", "import sys; print('err', file=sys.stderr); 6*7", "import asyncio\nawait asyncio.sleep(.01, 'slept')",
-    "from IPython.display import HTML, display\nh = display(HTML('<b>one</b>'), display_id='h')", "h.update(HTML('<b>two</b>'))", "!echo shell", "%%bash\necho bash",
+tour = ["print('hi')\nprint('there')", "import sys; print('err', file=sys.stderr); 6*7",
+    "import asyncio\n"
+    "await asyncio.sleep(.01, 'slept')",
+    "from IPython.display import HTML, display\nh = display(HTML('<b>one</b>'), display_id='h')",
+    "h.update(HTML('<b>two</b>'))", "!echo shell",
+    "%%bash\n"
+    "echo bash",
     "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3]);"]
 
 # -- jupyter run
 
 def test_jupyter_run(run, tmp_path):
-    (tmp_path/"a.py").write_text("import sys, os\nprint('from', os.path.basename(os.getcwd()))\nfor i in range(3): print(i)\nprint('err', file=sys.stderr)\n40+2\n")
+    (tmp_path/"a.py").write_text(
+        "import sys, os\n"
+        "print('from', os.path.basename(os.getcwd()))\n"
+        "for i in range(3): print(i)\n"
+        "print('err', file=sys.stderr)\n"
+        "40+2\n")
     r = run(jupyter, "run", "--kernel", "ipymini", tmp_path/"a.py")
     assert r.stdout == f"from {tmp_path.name}\n0\n1\n2\n42"
     assert r.stderr == "err\n"
@@ -73,7 +86,8 @@ def test_jupyter_run_of_code_that_fails(run, tmp_path):
     assert r.stdout == "before\n"
     assert "ZeroDivisionError" in r.stderr
 
-def test_jupyter_run_of_standard_input(run): assert run(jupyter, "run", "--kernel", "ipymini", input="print(6*7)\n").stdout == "42\n"
+def test_jupyter_run_of_standard_input(run):
+    assert run(jupyter, "run", "--kernel", "ipymini", input="print(6*7)\n").stdout == "42\n"
 
 # -- nbconvert
 
@@ -109,7 +123,8 @@ def test_nbconvert_goes_on_after_an_error(run, tmp_path):
     assert outputs(nbformat.read(tmp_path/"b.ipynb", 4)) == [["ZeroDivisionError"], ["on\n"], ["IndexError"]]
 
 def test_nbconvert_of_the_tours_thread_loses_no_tick(run, tmp_path):
-    cells = [c.source for c in nbformat.read(root/"examples/tour.ipynb", 4).cells if "def tick" in c.source or "thread.join()" in c.source]
+    cells = [c.source for c in nbformat.read(root/"examples/tour.ipynb", 4).cells if "def tick" in c.source
+        or "thread.join()" in c.source]
     notebook(tmp_path/"a.ipynb", "import time\nfrom threading import Thread", *cells)
     run(jupyter, "nbconvert", "--to", "notebook", "--execute", "a.ipynb", "--output", "b.ipynb")
     first,second = ("".join(o) for o in outputs(nbformat.read(tmp_path/"b.ipynb", 4))[1:])
@@ -119,7 +134,9 @@ def test_nbconvert_of_the_tours_thread_loses_no_tick(run, tmp_path):
 
 def test_papermill_tells_of_an_error_that_is_shown_in_another_way(run, tmp_path):
     "As `rich.traceback.install()` does it"
-    notebook(tmp_path/"a.ipynb", "ip = get_ipython()\nip._showtraceback = lambda etype, value, stb: print('shown', etype.__name__)", "1/0", "print('never')")
+    notebook(tmp_path/"a.ipynb",
+        "ip = get_ipython()\n"
+        "ip._showtraceback = lambda etype, value, stb: print('shown', etype.__name__)", "1/0", "print('never')")
     r = run(jupyter.parent/"papermill", "a.ipynb", "b.ipynb", code=1)
     assert "PapermillExecutionError" in r.stderr
     got = outputs(nbformat.read(tmp_path/"b.ipynb", 4))
@@ -195,7 +212,8 @@ def execute(env, tmp_path, monkeypatch):
         return outputs(nb)
     return inner
 
-def test_nbclient_runs_in_the_notebooks_folder(execute, tmp_path): assert execute("import os; os.getcwd()") == [[{"text/plain": repr(str(tmp_path))}]]
+def test_nbclient_runs_in_the_notebooks_folder(execute, tmp_path):
+    assert execute("import os; os.getcwd()") == [[{"text/plain": repr(str(tmp_path))}]]
 
 def test_nbclient_sees_no_prompt(execute):
     with pytest.raises(nbclient.exceptions.CellExecutionError, match="StdinNotImplementedError"): execute("input()")
@@ -215,7 +233,9 @@ def test_nbclient_many_outputs_in_order(execute):
     assert "".join(texts) == "".join(f"{i}\n{i};" for i in range(300))
 
 def test_nbclient_widgets(execute):
-    got = execute("import ipywidgets as w\no = w.Output(); o", "with o: print('inside')\no.append_stdout('more'); o.outputs",
+    got = execute("import ipywidgets as w\no = w.Output(); o",
+        "with o: print('inside')\n"
+        "o.append_stdout('more'); o.outputs",
         "s = w.IntSlider(5); s", "w.interact(lambda x: print('x', x), x=3);")
     assert "application/vnd.jupyter.widget-view+json" in got[0][0]
     assert "application/vnd.jupyter.widget-view+json" in got[2][0]

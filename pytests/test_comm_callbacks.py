@@ -16,8 +16,10 @@ def test_callbacks_run_between_pre_and_post_execute_and_no_run_cell_events(kc):
         "for e,f in hooks.items(): get_ipython().events.register(e, f)")
     kc.run("seen.clear()", silent=True)
     say(kc, id)
-    got = kc.run("print(seen)\nfor e,f in hooks.items(): get_ipython().events.unregister(e, f)", store_history=False).stdout
-    assert "'pre_execute', 'callback', 'post_execute'" in got and "run_cell', 'callback'" not in got.replace("'pre_run_cell', 'pre_execute'", "")
+    got = kc.run("print(seen)\nfor e,f in hooks.items(): get_ipython().events.unregister(e, f)",
+        store_history=False).stdout
+    assert "'pre_execute', 'callback', 'post_execute'" in got
+    assert "run_cell', 'callback'" not in got.replace("'pre_run_cell', 'pre_execute'", "")
 
 figure = dict(plain="plt.plot([1])", awaits="await asyncio.sleep(0); plt.plot([1]); await asyncio.sleep(0)", fails="plt.plot([1]); 1/0",
     awaits_and_fails="await asyncio.sleep(0); plt.plot([1]); 1/0")
@@ -39,7 +41,8 @@ def test_a_figure_appears_at_the_end_of_a_callback(plots):
     r = say(plots, talk(plots, "plt.plot([1])"))
     assert images(r) == 1 and r.types[-1] == "status"
 
-def test_a_figure_appears_at_the_end_of_a_callback_over_a_subshell(plots, sub): assert images(say(plots, talk(plots, "plt.plot([1])"), subshell=sub)) == 1
+def test_a_figure_appears_at_the_end_of_a_callback_over_a_subshell(plots, sub):
+    assert images(say(plots, talk(plots, "plt.plot([1])"), subshell=sub)) == 1
 
 def test_a_figure_appears_at_the_end_of_a_callback_beside_an_awaiting_cell(plots):
     id = talk(plots, "plt.plot([1]); heard.set()")
@@ -58,7 +61,10 @@ def test_an_awaiting_cell_hears_of_a_message(kc):
 
 def test_messages_come_in_order_beside_an_awaiting_cell(kc):
     id = talk(kc, "heard.append(data['i'])")
-    cell = kc.cell("heard = []; print('begun')\nwhile len(heard) < 200: await asyncio.sleep(.001)\nheard == list(range(200))")
+    cell = kc.cell(
+        "heard = []; print('begun')\n"
+        "while len(heard) < 200: await asyncio.sleep(.001)\n"
+        "heard == list(range(200))")
     begun(kc, cell)
     for i in range(200): say(kc, id, dict(i=i), wait=False)
     assert kc.wait(cell).result == "True"
@@ -74,7 +80,8 @@ def test_messages_that_came_before_the_awaiting_cell_began_are_heard_in_it(kc):
 
 def test_a_cell_is_not_overtaken_by_cells_when_messages_are_heard_in_it(kc):
     id = talk(kc, "order.append('callback'); heard.set()")
-    cell = kc.cell("order,heard = [],asyncio.Event(); print('begun'); await heard.wait(); await asyncio.sleep(.05); order.append('first')")
+    cell = kc.cell("order,heard = [],asyncio.Event(); print('begun'); await heard.wait(); await asyncio.sleep(.05); "
+        "order.append('first')")
     begun(kc, cell)
     second = kc.cell("order.append('second'); order")
     say(kc, id)
@@ -118,7 +125,8 @@ def test_a_comm_may_be_opened_over_a_subshell_during_a_busy_cell(kc, sub):
 def made(kc, body, **kw):
     "The id of a comm made by a cell; `body`: lines that answer the message `m`"
     return kc.run("def answer(m):\n" + indent(body,
-        "    ") + "\nmade = comm.create_comm(target_name='made')\nmade.on_msg(answer)\nprint(made.comm_id)", **kw).stdout.strip()
+        "    ") + "\nmade = comm.create_comm(target_name='made')\nmade.on_msg(answer)\nprint(made.comm_id)",
+        **kw).stdout.strip()
 
 where = "import threading; print(threading.current_thread() is threading.main_thread())"
 
@@ -127,7 +135,8 @@ def test_a_callback_runs_on_the_main_thread_though_the_message_names_a_subshell(
 
 def test_a_callback_runs_where_a_cell_used_the_comm_last(kc, sub):
     id = made(kc, where, subshell=sub)
-    assert (say(kc, id, subshell=sub).stdout, kc.run("made.send({})").status, say(kc, id, subshell=sub).stdout) == ("False\n", "ok", "True\n")
+    assert (say(kc, id, subshell=sub).stdout, kc.run("made.send({})").status,
+        say(kc, id, subshell=sub).stdout) == ("False\n", "ok", "True\n")
 
 def test_a_callback_runs_on_the_subshell_that_made_the_comm(kc, sub):
     id = made(kc, "import threading; print(threading.current_thread().name)", subshell=sub)
@@ -150,7 +159,10 @@ def test_a_cell_may_await_what_a_message_over_a_subshell_brings(kc, sub, kind):
 
 def test_a_background_task_may_await_what_a_message_over_a_subshell_brings(kc, sub):
     id = made(kc, "assert asyncio.get_running_loop() is fut.get_loop()\nfut.set_result('came')")
-    cell = kc.cell("fut = asyncio.get_running_loop().create_future()\nasync def f(): print(await fut)\nt = asyncio.create_task(f())")
+    cell = kc.cell(
+        "fut = asyncio.get_running_loop().create_future()\n"
+        "async def f(): print(await fut)\n"
+        "t = asyncio.create_task(f())")
     kc.wait(cell)
     say(kc, id, subshell=sub)
     assert kc.wait(cell, until=lambda r: "\n" in r.stdout).stdout == "came\n"
@@ -180,16 +192,20 @@ def test_wait_until_hears_of_messages(kc):
     begun(kc, cell)
     assert say(kc, id, dict(a=1)).states == ["busy", "idle"] and kc.wait(cell).result == "(True, [{'a': 1}])"
 
-def test_wait_until_is_true_at_once_where_the_condition_is(kc): assert kc.run("from ipymini import wait_until; wait_until(lambda: True, timeout=0)").result == "True"
+def test_wait_until_is_true_at_once_where_the_condition_is(kc):
+    assert kc.run("from ipymini import wait_until; wait_until(lambda: True, timeout=0)").result == "True"
 
 def test_wait_until_is_false_after_its_timeout(kc):
-    assert kc.run("from ipymini import wait_until; t0 = time.monotonic(); wait_until(lambda: False, timeout=.1), .1 <= time.monotonic()-t0 < 1").result == "(False, True)"
+    assert kc.run("from ipymini import wait_until; t0 = time.monotonic(); "
+        "wait_until(lambda: False, timeout=.1), .1 <= time.monotonic()-t0 < 1").result == "(False, True)"
 
-def test_wait_until_raises_what_the_condition_raises(kc): assert kc.run("from ipymini import wait_until; wait_until(lambda: 1/0)").content["ename"] == "ZeroDivisionError"
+def test_wait_until_raises_what_the_condition_raises(kc):
+    assert kc.run("from ipymini import wait_until; wait_until(lambda: 1/0)").content["ename"] == "ZeroDivisionError"
 
 def test_wait_until_begins_no_cell(kc):
     id = talk(kc, "order.append('callback')")
-    cell = kc.cell("from ipymini import wait_until; order = []; print('begun'); wait_until(lambda: order); order.append('first')")
+    cell = kc.cell("from ipymini import wait_until; order = []; print('begun'); wait_until(lambda: order); "
+        "order.append('first')")
     begun(kc, cell)
     second = kc.cell("order.append('second'); order")
     say(kc, id)
@@ -211,14 +227,17 @@ def test_wait_until_works_in_a_subshell(kc, sub):
 
 def test_wait_until_shows_the_error_of_a_callback_and_waits_on(kc):
     id = talk(kc, "heard.append(data)\nif data: 1/0")
-    cell = kc.cell("from ipymini import wait_until; heard = []; print('begun'); wait_until(lambda: len(heard) == 2, 10)")
+    cell = kc.cell("from ipymini import wait_until; heard = []; print('begun'); " "wait_until(lambda: len(heard) == 2, 10)")
     begun(kc, cell)
     assert "ZeroDivisionError" in say(kc, id, dict(a=1)).stderr
     say(kc, id)
     assert kc.wait(cell).result == "True"
 
 def test_a_callback_may_wait_until_another_is_called(kc):
-    id = talk(kc, "from ipymini import wait_until\nheard.append(data['i'])\nif data['i'] == 1: print('begun'); print(wait_until(lambda: 2 in heard, 10))")
+    id = talk(kc,
+        "from ipymini import wait_until\n"
+        "heard.append(data['i'])\n"
+        "if data['i'] == 1: print('begun'); print(wait_until(lambda: 2 in heard, 10))")
     kc.run("heard = []")
     one = say(kc, id, dict(i=1), wait=False)
     begun(kc, one)
@@ -227,6 +246,6 @@ def test_a_callback_may_wait_until_another_is_called(kc):
 
 def test_the_cell_that_waits_keeps_its_parent(kc):
     id = talk(kc, "print('callback'); heard.append(1)")
-    cell = kc.cell("from ipymini import wait_until; heard = []; print('begun'); wait_until(lambda: heard); print('cell')")
+    cell = kc.cell("from ipymini import wait_until; heard = []; print('begun'); wait_until(lambda: heard); " "print('cell')")
     begun(kc, cell)
     assert say(kc, id).stdout == "callback\n" and kc.wait(cell).stdout == "begun\ncell\n"

@@ -39,7 +39,10 @@ def test_a_message_waits_for_the_cell_that_sent_on_its_comm_last(kc, sub):
 
 def test_a_message_waits_for_the_callback_that_opened_its_comm(kc, sub):
     "one that runs beside an awaiting cell"
-    define(kc, "if order: order.append('answer')\nelse: order.append('opened'); globals()['inner'] = make(); time.sleep(.5); order.append('callback'); loop.call_soon_threadsafe(end.set)")
+    define(kc,
+        "if order: order.append('answer')\n"
+        "else: order.append('opened'); globals()['inner'] = make(); time.sleep(.5); order.append('callback'); "
+        "loop.call_soon_threadsafe(end.set)")
     cell = kc.cell("loop,end = asyncio.get_running_loop(),asyncio.Event(); made = make(); await end.wait()")
     outer = say(kc, begun(kc, cell))
     handled(kc, say(kc, begun(kc, outer), sub))
@@ -63,13 +66,17 @@ def test_a_message_that_waits_for_one_cell_overtakes_the_next(kc, sub):
 
 def test_a_message_is_heard_when_the_cell_that_opened_its_comm_awaits(kc, sub):
     define(kc, f"order.append({on_main})")
-    cell = kc.cell("made = make(); time.sleep(.3); order.append('slept')\nwhile len(order) < 2: await asyncio.sleep(.01)\norder")
+    cell = kc.cell(
+        "made = make(); time.sleep(.3); order.append('slept')\n"
+        "while len(order) < 2: await asyncio.sleep(.01)\n"
+        "order")
     say(kc, begun(kc, cell), sub)
     assert kc.wait(cell).result == "['slept', True]"
 
 def test_a_message_is_heard_when_the_cell_that_opened_its_comm_waits_until(kc, sub):
     define(kc, f"order.append({on_main})")
-    cell = kc.cell("from ipymini import wait_until; made = make(); time.sleep(.3); order.append('slept'); wait_until(lambda: len(order) == 2, 10), order")
+    cell = kc.cell("from ipymini import wait_until; made = make(); time.sleep(.3); order.append('slept'); "
+        "wait_until(lambda: len(order) == 2, 10), order")
     say(kc, begun(kc, cell), sub)
     assert kc.wait(cell).result == "(True, ['slept', True])"
 
@@ -99,7 +106,10 @@ def test_messages_of_one_comm_keep_their_order_when_they_name_two_subshells(kc, 
     assert kc.run("order").result == "[1, 2, 3]"
 
 def test_a_message_queued_on_a_subshell_that_is_deleted_is_heard(kc):
-    define(kc, "order.append(m['content']['data']['n'])\nif m['content']['data']['n'] == 1: print('begun')\ntime.sleep(.3)")
+    define(kc,
+        "order.append(m['content']['data']['n'])\n"
+        "if m['content']['data']['n'] == 1: print('begun')\n"
+        "time.sleep(.3)")
     id,gone = kc.run("made = make()").stdout.strip(),kc.subshell()
     begun(kc, cell := kc.cell("print('begun')\nwhile not order: time.sleep(.01)"))
     one,two = say(kc, id, gone, n=1),say(kc, id, gone, n=2)

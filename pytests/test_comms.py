@@ -7,12 +7,18 @@ first_cell = "import asyncio, comm, time"
 
 def test_an_unknown_target_is_closed_and_named_on_stderr(kc):
     r = kc.request("comm_open", dict(comm_id="u1", target_name="no_such_target", data={}))
-    assert r.of("comm_close") == [dict(comm_id="u1", data={})] and "no_such_target" in r.stderr and "u1" not in comms(kc)
+    assert r.of("comm_close") == [dict(comm_id="u1", data={})]
+    assert "no_such_target" in r.stderr
+    assert "u1" not in comms(kc)
 
 def test_an_error_in_a_target_is_shown_with_its_traceback_and_closes_the_comm(kc):
-    kc.run("def broken(c, msg): raise ValueError('while opening')\ncomm.get_comm_manager().register_target('broken', broken)")
+    kc.run("def broken(c, msg): raise ValueError('while opening')\n"
+        "comm.get_comm_manager().register_target('broken', broken)")
     r = kc.request("comm_open", dict(comm_id="b1", target_name="broken", data={}))
-    assert "ValueError: while opening" in r.stderr and "in broken" in r.stderr and r.of("comm_close") and "b1" not in comms(kc)
+    assert "ValueError: while opening" in r.stderr
+    assert "in broken" in r.stderr
+    assert r.of("comm_close")
+    assert "b1" not in comms(kc)
 
 def test_an_error_in_a_callback_is_shown_with_its_traceback_and_the_comm_lives_on(kc):
     id = talk(kc, "if data: raise ValueError('in a callback')\nprint('fine')")
@@ -25,7 +31,8 @@ def test_an_error_in_a_callback_leaves_the_queue_of_cells_alone(kc):
     ids = [kc.cell("time.sleep(.1)"), say(kc, id, wait=False), kc.cell("'still run'")]
     assert kc.wait(ids[2]).result == "'still run'"
 
-@pytest.mark.parametrize("raised", ["SystemExit", "KeyboardInterrupt", "asyncio.CancelledError", "BaseException('b')", "GeneratorExit"])
+@pytest.mark.parametrize("raised", ["SystemExit", "KeyboardInterrupt", "asyncio.CancelledError", "BaseException('b')",
+    "GeneratorExit"])
 def test_whatever_a_callback_raises_the_kernel_goes_on(kc, raised):
     r = say(kc, talk(kc, f"raise {raised}"))
     assert r.states == ["busy", "idle"] and kc.run("'alive'").result == "'alive'"
@@ -46,7 +53,10 @@ def test_buffers_reach_the_callback(kc):
     assert say(kc, id, buffers=[b"\x00\xff", b"", b"abc"]).stdout == "[b'\\x00\\xff', b'', b'abc'] [2, 0, 3]\n"
 
 def test_buffers_reach_the_frontend(kc):
-    r = kc.run("import array\nc = comm.create_comm('t'); c.send(buffers=[b'\\x00\\xff', bytearray(b'ab'), memoryview(b'cd'), memoryview(array.array('H', [1, 2])), b'']); c.close()")
+    r = kc.run(
+        "import array\n"
+        "c = comm.create_comm('t'); "
+        "c.send(buffers=[b'\\x00\\xff', bytearray(b'ab'), memoryview(b'cd'), memoryview(array.array('H', [1, 2])), b'']); c.close()")
     (m,) = [m for m in r.msgs if m["msg_type"] == "comm_msg"]
     assert [bytes(b) for b in m["buffers"]] == [b"\x00\xff", b"ab", b"cd", b"\x01\x00\x02\x00", b""]
 
@@ -89,21 +99,31 @@ def test_messages_come_in_order(kc):
     assert kc.run("heard == list(range(200))").result == "True"
 
 def test_a_comm_that_is_dropped_is_closed(kc):
-    r = kc.run("from comm.base_comm import BaseComm\nc = comm.create_comm('t', comm_id='gc1'); comm.get_comm_manager().unregister_comm(c); del c; import gc; gc.collect()")
+    r = kc.run(
+        "from comm.base_comm import BaseComm\n"
+        "c = comm.create_comm('t', comm_id='gc1'); comm.get_comm_manager().unregister_comm(c); del c; import gc; "
+        "gc.collect()")
     assert r.of("comm_close") == [dict(comm_id="gc1", data={})] and r.stderr == ""
 
 @pytest.mark.parametrize("end", ["exit", "shutdown"])
 def test_comms_that_are_open_at_the_end_are_quiet(tmp_path, end):
     with open(tmp_path/"err", "w") as err:
         kc = start(stderr=err, stdout=err)
-        kc.run("import comm\nkept = [comm.create_comm('t') for _ in range(5)]\nfor c in kept[:2]: comm.get_comm_manager().unregister_comm(c)")
+        kc.run(
+            "import comm\n"
+            "kept = [comm.create_comm('t') for _ in range(5)]\n"
+            "for c in kept[:2]: comm.get_comm_manager().unregister_comm(c)")
         kc.run("exit") if end == "exit" else kc.request("shutdown_request", dict(restart=False), channel="control")
         try: assert kc.proc.wait(20) == 0
         finally: kc.stop()
     assert (tmp_path/"err").read_text() == ""
 
 def test_a_task_that_a_callback_starts_goes_on(kc):
-    id = talk(kc, "async def later():\n    await asyncio.sleep(.02)\n    print('later')\ntasks.append(asyncio.create_task(later()))")
+    id = talk(kc,
+        "async def later():\n"
+        "    await asyncio.sleep(.02)\n"
+        "    print('later')\n"
+        "tasks.append(asyncio.create_task(later()))")
     kc.run("tasks = []")
     r = say(kc, id)
     assert kc.wait(r.id, reply=False, until=lambda r: r.stdout).stdout == "later\n"

@@ -1,10 +1,12 @@
 "The connection file, ports, addresses, ipc: of a kernel, and of the functions that read and write the file"
 import json, os, pytest, socket, stat, subprocess, sys, zmq
 from helpers import connect, dealer, until
+from hypothesis import given, strategies as st
 from ipymini.channels.channel import Channel
 from ipymini.channels.connection import BadConnection, bind, read_connection, write_connection
 from ipymini.wire import Wire
 from jupyter_client.connect import write_connection_file
+from odd_values import dumps, fuzz, values
 from pathlib import Path
 from processes import one_line, ports, written
 
@@ -38,13 +40,15 @@ def test_a_bare_name_in_the_cwd_is_found_there(popen, tmp_path):
 def test_port_0_is_filled_in_and_the_rest_kept(own, tmp_path):
     f = tmp_path/"k.json"
     with socket.create_server(("127.0.0.1", 0)) as s: fixed = s.getsockname()[1]
-    mine = dict(dict.fromkeys(ports, 0), stdin_port=fixed, key="ä", kernel_name="x", jupyter_session="/a.ipynb", other=dict(a=[1]))
+    mine = dict(dict.fromkeys(ports, 0), stdin_port=fixed, key="ä", kernel_name="x", jupyter_session="/a.ipynb",
+        other=dict(a=[1]))
     f.write_text(json.dumps(mine))
     f.chmod(0o644)
     proc = subprocess.Popen([sys.executable, "-m", "ipymini", "-f", str(f)], stdin=subprocess.DEVNULL)
     try:
         cfg = written(f)
-        assert {k: v for k,v in cfg.items() if k in mine and k not in ports} == {k: v for k,v in mine.items() if k not in ports}
+        assert {k: v for k,v in cfg.items() if k in mine and k not in ports} == {k: v for k,
+            v in mine.items() if k not in ports}
         assert cfg["stdin_port"] == fixed
         assert stat.S_IMODE(f.stat().st_mode) == 0o600
         kc = connect(f)
@@ -99,7 +103,8 @@ def test_an_unknown_host_is_one_line_and_status_1(popen, tmp_path):
     (tmp_path/"k.json").write_text(json.dumps(dict(ip="nosuch.host.invalid", key="k")))
     one_line(popen("-f", tmp_path/"k.json"))
 
-def test_a_runtime_folder_that_cannot_be_made_is_one_line_and_status_1(popen): one_line(popen(JUPYTER_RUNTIME_DIR="/proc/nosuch/runtime"))
+def test_a_runtime_folder_that_cannot_be_made_is_one_line_and_status_1(popen):
+    one_line(popen(JUPYTER_RUNTIME_DIR="/proc/nosuch/runtime"))
 
 # -- ipc
 
@@ -141,7 +146,8 @@ def test_ipc_that_somebody_listens_on_is_one_line_and_status_1(popen, tmp_path):
         assert "in use" in one_line(popen("-f", tmp_path/"k.json"))
 
 def test_ipc_files_of_a_kernel_that_was_killed_are_no_obstacle(popen, tmp_path):
-    (tmp_path/"k.json").write_text(json.dumps(dict({p: i for i,p in enumerate(ports, 1)}, transport="ipc", ip=str(tmp_path/"sock"), key="k")))
+    (tmp_path/"k.json").write_text(json.dumps(dict({p: i for i,p in enumerate(ports, 1)}, transport="ipc",
+        ip=str(tmp_path/"sock"), key="k")))
     for _ in range(2):
         p = popen("-f", tmp_path/"k.json")
         kc = connect(tmp_path/"k.json")
@@ -158,12 +164,14 @@ def a_file(tmp_path, o):
     p.write_text(o if isinstance(o, str) else json.dumps(o))
     return str(p)
 
-full = dict(transport="ipc", ip="/tmp/x", key="é", signature_scheme="hmac-sha512", shell_port=1, iopub_port=2, stdin_port=3, control_port=4, hb_port=65535)
+full = dict(transport="ipc", ip="/tmp/x", key="é", signature_scheme="hmac-sha512", shell_port=1, iopub_port=2,
+    stdin_port=3, control_port=4, hb_port=65535)
 
 def test_a_full_file_is_read_as_it_is(tmp_path): assert read_connection(a_file(tmp_path, full)) == full
 
 def test_what_is_left_out_gets_defaults(tmp_path):
-    assert read_connection(a_file(tmp_path, {})) == dict(transport="tcp", ip="127.0.0.1", key="", signature_scheme="hmac-sha256",
+    assert read_connection(a_file(tmp_path, {})) == dict(transport="tcp", ip="127.0.0.1", key="",
+        signature_scheme="hmac-sha256",
         shell_port=0, iopub_port=0, stdin_port=0, control_port=0, hb_port=0)
 
 def test_unknown_fields_are_kept(tmp_path):
@@ -198,7 +206,8 @@ def test_what_is_written_is_read_again_and_private(tmp_path):
     assert os.listdir(tmp_path) == ["k.json"]
 
 def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path):
-    with pytest.raises(BadConnection, match="cannot write connection file"): write_connection(str(tmp_path/"no/k.json"), full)
+    with pytest.raises(BadConnection, match="cannot write connection file"):
+        write_connection(str(tmp_path/"no/k.json"), full)
 
 # -- addresses and keys that are odd
 
@@ -211,13 +220,35 @@ def bound(**kw):
         ctx.destroy(0)
         ch.waker.close()
 
-@pytest.mark.parametrize("ip", ["256.1.1.1", "a b", "\0", "é", "\ud800", "x"*5000, "127.0.0.1:5", "*:*", "::", "[::1", "eth99", ";", "0", "-1", "1.2.3.4"], ids=ascii)
+@pytest.mark.parametrize("ip", ["256.1.1.1", "a b", "\0", "é", "\ud800", "x"*5000, "127.0.0.1:5", "*:*", "::", "[::1",
+    "eth99", ";", "0", "-1", "1.2.3.4"], ids=ascii)
 @pytest.mark.parametrize("transport", ["tcp", "ipc"])
 def test_an_odd_address_is_bound_or_refused(transport, ip, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     try: bound(transport=transport, ip=ip)
     except BadConnection as e: assert "\n" not in str(e)
 
-@pytest.mark.parametrize("keys", [("x", "x"), ("", "x"*40), (None, "x"*40), (5, 5), ("é"*40, "é"*40), ("\0"*40, "\0"*40), ("x"*41, "x"*41)], ids=ascii)
+@pytest.mark.parametrize("keys", [("x", "x"), ("", "x"*40), (None, "x"*40), (5, 5), ("é"*40, "é"*40),
+    ("\0"*40, "\0"*40), ("x"*41, "x"*41)], ids=ascii)
 def test_odd_curve_keys_are_refused(keys):
     with pytest.raises(BadConnection): bound(curve_publickey=keys[0], curve_secretkey=keys[1])
+
+# -- connection files that nobody expects
+
+names = ("transport ip key signature_scheme shell_port iopub_port stdin_port " "control_port hb_port kernel_name "
+    "jupyter_session curve_publickey curve_secretkey registration_ip registration_port x").split()
+
+@given(st.dictionaries(st.sampled_from(names), values, max_size=6) | values)
+@fuzz
+def test_a_connection_file_is_read_or_refused(tmp_path_factory, o):
+    path = tmp_path_factory.getbasetemp()/"odd.json"
+    path.write_bytes(dumps(o))
+    try: assert all(isinstance(v, int) for k,v in read_connection(path).items() if k in ports)
+    except BadConnection as e: assert "\n" not in str(e)
+
+@given(st.binary(max_size=200))
+@fuzz
+def test_any_bytes_are_no_connection_file(tmp_path_factory, b):
+    path = tmp_path_factory.getbasetemp()/"odd.json"
+    path.write_bytes(b"[" + b)
+    with pytest.raises(BadConnection): read_connection(path)

@@ -7,7 +7,8 @@ prints = 500
 def calls(kc, tid, code, log):
     "How often the thread `tid` of the kernel asks what can be read while a cell runs `code`"
     if not shutil.which("strace"): pytest.skip("there is no strace")
-    tracer = subprocess.Popen(["strace", "-p", str(tid), "-e", "trace=poll,ppoll,epoll_wait,epoll_pwait,select,pselect6,ioctl", "-o", log], stderr=subprocess.PIPE, text=True)
+    tracer = subprocess.Popen(["strace", "-p", str(tid), "-e",
+        "trace=poll,ppoll,epoll_wait,epoll_pwait,select,pselect6,ioctl", "-o", log], stderr=subprocess.PIPE, text=True)
     first = tracer.stderr.readline()
     if "attached" not in first: pytest.skip(f"strace may not look: {first}")
     kc.run(code)
@@ -53,7 +54,8 @@ def colors(**options): return Terminal256Formatter(style=style(), **options).sty
 class Unchanged(Terminal256Formatter): _setup_styles = Terminal256Formatter._setup_styles.__wrapped__
 """
 
-@pytest.mark.parametrize("fact", ["style() is style()", "colors() is colors()", "colors(nobold=True) is not colors()", "colors() == Unchanged(style=style()).style_string",
+@pytest.mark.parametrize("fact", ["style() is style()", "colors() is colors()", "colors(nobold=True) is not colors()",
+    "colors() == Unchanged(style=style()).style_string",
     "colors(nobold=True) == Unchanged(style=style(), nobold=True).style_string"])
 def test_colors_of_a_style_are_worked_out_once(kc, fact):
     kc.run("try: 1/0\nexcept ZeroDivisionError: get_ipython().showtraceback()")  # which imports what is changed

@@ -49,7 +49,11 @@ def test_it_waits_for_a_cell_that_people_see(own):
     assert [r.stderr for r in hidden] == ["", "", ""] and "died" in kc.run("1").stderr
 
 def test_the_stack_names_the_users_functions_and_not_ours(own):
-    r = next_one(own, die(own, "import faulthandler\ndef inner(): faulthandler._sigsegv()\ndef outer(): inner()\nouter()")).run("1")
+    r = next_one(own, die(own,
+        "import faulthandler\n"
+        "def inner(): faulthandler._sigsegv()\n"
+        "def outer(): inner()\n"
+        "outer()")).run("1")
     assert "in inner" in r.stderr and "in outer" in r.stderr
     assert "ipymini" not in r.stderr and "IPython/core" not in r.stderr
 
@@ -121,7 +125,8 @@ def test_a_report_beside_no_connection_file_goes_with_the_next_kernel(own):
     end(other, "shutdown")
     assert not os.path.exists(report(kc))
 
-@pytest.mark.parametrize("content", [b"", b"\xff"*10_000, b"\0"*4096, b"x"*5000, os.urandom(20_000)], ids=["empty", "bytes", "zeros", "text", "random"])
+@pytest.mark.parametrize("content", [b"", b"\xff"*10_000, b"\0"*4096, b"x"*5000, os.urandom(20_000)],
+    ids=["empty", "bytes", "zeros", "text", "random"])
 def test_any_report_can_be_read(own, content):
     kc = die(own, "import os; os._exit(1)")
     with open(report(kc), "wb") as f: f.write(content)
@@ -139,7 +144,9 @@ def test_something_else_in_its_place_is_no_obstacle(own, what, tmp_path):
 
 def test_a_forked_child_that_dies_is_not_taken_for_the_kernel(own):
     kc = own()
-    kc.run("import os, faulthandler, warnings; warnings.simplefilter('ignore'); pid = os.fork()\nif not pid: faulthandler._sigsegv()\nos.waitpid(pid, 0)")
+    kc.run("import os, faulthandler, warnings; warnings.simplefilter('ignore'); pid = os.fork()\n"
+        "if not pid: faulthandler._sigsegv()\n"
+        "os.waitpid(pid, 0)")
     assert kc.run("6*7").result == "42"
     kc.proc.kill()
     kc.proc.wait(10)

@@ -22,8 +22,10 @@ def first_cells(text):
 def variable(node):
     "The name of the variable of the environment that `node` reads, or None."
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load): owner,key = node.value,node.slice
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get" and node.args: owner,key = node.func.value,node.args[0]
-    elif isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)): owner,key = node.comparators[0],node.left
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get" and node.args:
+        owner,key = node.func.value,node.args[0]
+    elif isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)):
+        owner,key = node.comparators[0],node.left
     else: return None
     is_environment = ast.unparse(owner) in ("os.environ", "environ", "env")
     return key.value if is_environment and isinstance(key, ast.Constant) else None
@@ -31,7 +33,8 @@ def variable(node):
 read = {name for tree in trees.values() for name in map(variable, ast.walk(tree)) if name}
 told = first_cells(section(page("configure.md"), "Variables of the environment"))
 
-def test_every_variable_of_ours_that_the_code_reads_is_told(): assert {o for o in read if o.startswith("IPYMINI_")} <= told
+def test_every_variable_of_ours_that_the_code_reads_is_told():
+    assert {o for o in read if o.startswith("IPYMINI_")} <= told
 
 def test_no_variable_is_told_that_the_code_does_not_read(): assert told <= read
 
@@ -39,15 +42,18 @@ def traits(tree):
     "`Class.trait` of each setting of traitlets' that a class of `tree` has."
     for owner in (o for o in ast.walk(tree) if isinstance(o, ast.ClassDef)):
         for o in owner.body:
-            if isinstance(o, ast.Assign) and re.search(r"config=True", ast.unparse(o.value)): yield f"{owner.name}.{o.targets[0].id}"
+            if isinstance(o, ast.Assign) and re.search(r"config=True", ast.unparse(o.value)):
+                yield f"{owner.name}.{o.targets[0].id}"
 
 def test_every_setting_of_ours_is_told_and_no_other():
     ours = {name for tree in trees.values() for name in traits(tree)}
-    assert first_cells(section(page("configure.md"), "Settings of ours")) == {re.sub("^Application", "IPKernelApp", name) for name in ours}
+    assert first_cells(section(page("configure.md"), "Settings of ours")) == {re.sub("^Application", "IPKernelApp",
+        name) for name in ours}
 
 def test_every_option_of_the_kernel_is_told_and_no_other():
     from ipymini.__main__ import bare, trait
-    told = {name.split()[0].lstrip("-") for name in first_cells(section(page("configure.md"), "Options of the kernel's command line"))}
+    told = {name.split()[0].lstrip("-")
+        for name in first_cells(section(page("configure.md"), "Options of the kernel's command line"))}
     assert told == {*trait, *bare, "Class.trait=VALUE"}
 
 # -- messages

@@ -124,7 +124,8 @@ def test_restarts_on_the_same_ports(own):
 def test_a_connection_file_that_the_kernel_made_is_removed(tmp_path, end):
     file = tmp_path/"kernel.json"
     env = {k: v for k,v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
-    p = subprocess.Popen([sys.executable, "-m", "ipymini", "-f", str(file)], env=env, start_new_session=True, stdin=subprocess.DEVNULL)
+    p = subprocess.Popen([sys.executable, "-m", "ipymini", "-f", str(file)], env=env, start_new_session=True,
+        stdin=subprocess.DEVNULL)
     until(lambda: file.exists() and file.read_text(), "the connection file")
     kc = connect(file)
     kc.run("1")
@@ -151,7 +152,8 @@ def test_no_ipc_sockets_are_left(own, tmp_path):
 def test_no_temporary_files_are_left(own, tmp_path):
     kc = own(env=dict(TMPDIR=str(tmp_path)))
     kc.run("def f(): 1/0\nf()")
-    kc.request("debug_request", dict(type="request", seq=1, command="dumpCell", arguments=dict(code="x = 1")), channel="control")
+    kc.request("debug_request", dict(type="request", seq=1, command="dumpCell", arguments=dict(code="x = 1")),
+        channel="control")
     shutdown(kc)
     assert gone(kc, 0, 4)
     assert os.listdir(tmp_path) == []

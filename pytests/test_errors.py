@@ -19,10 +19,12 @@ def ip(kc):
     "Puts back what a test replaced"
     kc.run("ip = get_ipython()")
     yield kc
-    kc.run("for name in ('_showtraceback', 'showtraceback', 'showsyntaxerror'): vars(ip).pop(name, None)\nip.set_custom_exc((), None)")
+    kc.run("for name in ('_showtraceback', 'showtraceback', 'showsyntaxerror'): vars(ip).pop(name, None)\n"
+        "ip.set_custom_exc((), None)")
 
 ways = dict(set_custom_exc="ip.set_custom_exc((ZeroDivisionError,), lambda self, etype, value, tb, tb_offset=None: print('mine'))",
-    _showtraceback="ip._showtraceback = lambda etype, value, stb: print('mine')", showtraceback="ip.showtraceback = lambda *a, **kw: print('mine')")
+    _showtraceback="ip._showtraceback = lambda etype, value, stb: print('mine')",
+    showtraceback="ip.showtraceback = lambda *a, **kw: print('mine')")
 
 @pytest.mark.parametrize("way", ways)
 def test_an_error_that_somebody_shows_in_his_way_is_shown_once(ip, way):
@@ -34,7 +36,8 @@ def test_an_error_that_somebody_shows_in_his_way_is_shown_once(ip, way):
 def test_the_reply_names_the_error_that_somebody_shows_in_his_way(ip, way):
     ip.run(ways[way])
     c = ip.run("1/0").content
-    assert (c["status"], c["ename"], c["evalue"], c["traceback"]) == ("error", "ZeroDivisionError", "division by zero", ["ZeroDivisionError: division by zero\n"])
+    assert (c["status"], c["ename"], c["evalue"], c["traceback"]) == ("error", "ZeroDivisionError",
+        "division by zero", ["ZeroDivisionError: division by zero\n"])
 
 def test_a_syntax_error_that_somebody_shows_in_his_way_is_shown_once(ip):
     ip.run("ip.showsyntaxerror = lambda *a, **kw: print('mine')")
@@ -45,7 +48,8 @@ def test_an_error_is_shown_as_ever_once_nobody_shows_it_in_his_way(ip):
     for way in ways.values(): ip.run(way)
     ip.run("del ip._showtraceback, ip.showtraceback\nip.set_custom_exc((), None)")
     r = ip.run("1/0")
-    assert (len(r.of("error")), r.content["ename"], r.content["traceback"]) == (1, "ZeroDivisionError", r.error["traceback"])
+    assert (len(r.of("error")), r.content["ename"], r.content["traceback"]) == (1, "ZeroDivisionError",
+        r.error["traceback"])
 
 def test_an_error_is_shown_when_the_handler_for_it_fails(ip):
     ip.run("ip.set_custom_exc((ZeroDivisionError,), lambda *a, **kw: int('x'))")
@@ -62,9 +66,11 @@ def test_an_error_that_ipython_cannot_format_is_shown_once(kc):
 def test_an_exception_that_renders_nothing_stops_the_cell_quietly(kc):
     r = kc.run("class Stop(Exception):\n    def _render_traceback_(self): pass\nprint('before')\nraise Stop('enough')")
     assert (r.stdout, r.stderr, r.error) == ("before\n", "", None)
-    assert (r.status, r.content["ename"], r.content["evalue"], r.content["traceback"]) == ("error", "Stop", "enough", [])
+    assert (r.status, r.content["ename"], r.content["evalue"], r.content["traceback"]) == ("error", "Stop", "enough",
+        [])
 
-@pytest.mark.parametrize("value, lines", [("'one line'", ["one line"]), ("['a', 'b']", ["a", "b"]), ("('a', 'b')", ["a", "b"]), ("[]", [])])
+@pytest.mark.parametrize("value, lines",
+    [("'one line'", ["one line"]), ("['a', 'b']", ["a", "b"]), ("('a', 'b')", ["a", "b"]), ("[]", [])])
 def test_an_exception_renders_its_lines(kc, value, lines):
     r = kc.run(f"class Line(Exception):\n    def _render_traceback_(self): return {value}\nraise Line('enough')")
     assert (r.error["ename"], r.error["traceback"], r.content["traceback"]) == ("Line", lines, lines)
@@ -72,15 +78,25 @@ def test_an_exception_renders_its_lines(kc, value, lines):
 # -- frames
 
 interrupted = "import os, signal, time\ndef interrupted():\n    os.kill(os.getpid(), signal.SIGINT)\n    while True: time.sleep(.01)\n"
-chains = {"context": "try: interrupted()\nexcept KeyboardInterrupt: 1/0", "cause": "try: interrupted()\nexcept KeyboardInterrupt as e: raise ValueError('x') from e",
+chains = {"context": "try: interrupted()\nexcept KeyboardInterrupt: 1/0", "cause": "try: interrupted()\n"
+    "except KeyboardInterrupt as e: raise ValueError('x') from e",
     "group": "try: interrupted()\nexcept KeyboardInterrupt as e: raise BaseExceptionGroup('x', [e])",
-    "context of a member": "try: interrupted()\nexcept KeyboardInterrupt:\n    try: 1/0\n    except Exception as e: raise ExceptionGroup('x', [e])",
-    "asyncio.run": "import asyncio\nasync def f(): 1/0\nasyncio.run(f())", "start": "import threading\nt = threading.Thread(target=int)\nt.start()\nt.start()",
+    "context of a member": "try: interrupted()\n"
+    "except KeyboardInterrupt:\n"
+    "    try: 1/0\n"
+    "    except Exception as e: raise ExceptionGroup('x', [e])",
+    "asyncio.run": "import asyncio\nasync def f(): 1/0\nasyncio.run(f())", "start": "import threading\n"
+    "t = threading.Thread(target=int)\n"
+    "t.start()\n"
+    "t.start()",
     "submit": "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor(1).submit(lambda: 1/0).result()",
-    "done-callback": "from concurrent.futures import Future\nf = Future(); f.set_result(1)\nf.add_done_callback(lambda f: 1/0); 1/0",
+    "done-callback": "from concurrent.futures import Future\n"
+    "f = Future(); f.set_result(1)\n"
+    "f.add_done_callback(lambda f: 1/0); 1/0",
     "apply_async": "from multiprocessing.pool import ThreadPool\np = ThreadPool(1); p.close()\np.apply_async(int)",
     "imap": "from multiprocessing.pool import ThreadPool\nlist(ThreadPool(1).imap(int, (1/0 for x in [1])))",
-    "ThreadPool": "from multiprocessing.pool import ThreadPool\nThreadPool(1).map(lambda x: 1/0, [1])", "input": "input()"}
+    "ThreadPool": "from multiprocessing.pool import ThreadPool\nThreadPool(1).map(lambda x: 1/0, [1])",
+    "input": "input()"}
 
 @pytest.mark.parametrize("way", chains)
 def test_a_traceback_shows_no_frame_of_ours(kc, way):
@@ -110,27 +126,39 @@ def test_an_interrupt_is_shown_where_it_hit_the_users_code(kc):
 
 def test_an_exception_that_refuses_attributes_is_shown(kc):
     assert "Frozen: x" in shown(kc,
-        "class Frozen(Exception):\n    def __setattr__(self, *a): raise TypeError('frozen')\ntry: 1/0\nexcept Exception as e: raise Frozen('x') from e")
+        "class Frozen(Exception):\n"
+        "    def __setattr__(self, *a): raise TypeError('frozen')\n"
+        "try: 1/0\n"
+        "except Exception as e: raise Frozen('x') from e")
 
 # -- sys.argv
 
 def test_argparse_takes_its_defaults(kc):
-    assert kc.run("import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', default=3)\np.parse_args().n").result == "3"
+    assert kc.run("import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', default=3)\n"
+        "p.parse_args().n").result == "3"
 
 def test_argv_is_that_of_pythons_prompt(kc): assert kc.run("import sys; sys.argv").result == "['']"
 
 # -- errors
 
-errors = [("1/0", "ZeroDivisionError", "division by zero"), (")", "SyntaxError", None), ("%nosuch", "UsageError", None), ("%%nosuch\n1", "UsageError", None),
-    ("%timeit -q", None, None), ("raise ExceptionGroup('eg', [ValueError('inner')])", "ExceptionGroup", "eg (1 sub-exception)"),
+errors = [("1/0", "ZeroDivisionError", "division by zero"), (")", "SyntaxError", None),
+    ("%nosuch", "UsageError", None), (
+        "%%nosuch\n"
+        "1", "UsageError", None),
+    ("%timeit -q", None, None), ("raise ExceptionGroup('eg', [ValueError('inner')])", "ExceptionGroup",
+        "eg (1 sub-exception)"),
     ("raise KeyboardInterrupt", "KeyboardInterrupt", ""),
-    ("raise SystemExit", "SystemExit", ""), ("raise SystemExit(3)", "SystemExit", "3"), ("import sys; sys.exit('bye')", "SystemExit", "bye"),
+    ("raise SystemExit", "SystemExit", ""), ("raise SystemExit(3)", "SystemExit", "3"),
+    ("import sys; sys.exit('bye')", "SystemExit", "bye"),
     ("raise GeneratorExit", "GeneratorExit", ""),
-    ("import asyncio; raise asyncio.CancelledError", "CancelledError", ""), ("def f(): f()\nf()", "RecursionError", None), ("raise MemoryError", "MemoryError", ""),
-    ("class B(BaseException): pass\nraise B('b')", "B", "b"), (r"raise ValueError('\ud800')", "ValueError", None), ("raise StopIteration(1)", "StopIteration", "1"),
+    ("import asyncio; raise asyncio.CancelledError", "CancelledError", ""),
+    ("def f(): f()\nf()", "RecursionError", None), ("raise MemoryError", "MemoryError", ""),
+    ("class B(BaseException): pass\nraise B('b')", "B", "b"), (r"raise ValueError('\ud800')", "ValueError", None),
+    ("raise StopIteration(1)", "StopIteration", "1"),
     ("raise StopAsyncIteration", "StopAsyncIteration", ""), ("await 5", "TypeError", None),
     ("import nosuchmodule", "ModuleNotFoundError", "No module named 'nosuchmodule'"),
-    ("import asyncio\nawait asyncio.sleep(0)\n{}['k']", "KeyError", "'k'"), ("\0", None, None), ("  x\n y", "IndentationError", None),
+    ("import asyncio\nawait asyncio.sleep(0)\n{}['k']", "KeyError", "'k'"), ("\0", None, None),
+    ("  x\n y", "IndentationError", None),
     ("!!!\n%", None, None), ("assert 0, 'é'", "AssertionError", "é")]
 kept = [e for e in errors if e[1]]
 
@@ -160,7 +188,8 @@ broken = """class Broken(Exception):
     def __str__(self): raise {}
     __repr__ = __str__
 raise Broken"""
-@pytest.mark.parametrize("by", ["ValueError('no')", "RecursionError", "Broken", "KeyboardInterrupt", "SystemExit", "GeneratorExit", "BaseException"])
+@pytest.mark.parametrize("by", ["ValueError('no')", "RecursionError", "Broken", "KeyboardInterrupt", "SystemExit",
+    "GeneratorExit", "BaseException"])
 def test_an_exception_without_a_text(kc, by):
     r = kc.run(broken.format(by))
     assert is_error(r.content) and r.idle
@@ -174,7 +203,8 @@ def test_traceback_shows_the_cell(kc):
     tb = "\n".join(kc.run("def f():\n    return 1/0\nf()").error["traceback"])
     assert re.search(r"1.*/.*0", tb) and "ZeroDivisionError" in tb and "f()" in re.sub(r"\x1b\[[0-9;]*m", "", tb)
 
-def test_a_group_shows_what_is_in_it(kc): assert "inner" in "\n".join(kc.run("raise ExceptionGroup('eg', [ValueError('inner')])").error["traceback"])
+def test_a_group_shows_what_is_in_it(kc):
+    assert "inner" in "\n".join(kc.run("raise ExceptionGroup('eg', [ValueError('inner')])").error["traceback"])
 
 def test_no_stale_traceback_after_async_cells(kc):
     kc.run("1/0")

@@ -16,7 +16,8 @@ def test_error_reply(kc):
     c = kc.run("1/0").content
     assert set(c) == error_keys | {"execution_count", "user_expressions", "payload"}
     assert is_error(c)
-    assert (c["ename"], c["evalue"], c["user_expressions"], c["payload"]) == ("ZeroDivisionError", "division by zero", {}, [])
+    assert (c["ename"], c["evalue"], c["user_expressions"], c["payload"]) == ("ZeroDivisionError", "division by zero",
+        {}, [])
 
 def test_execute_with_code_alone(kc):
     r = kc.request("execute_request", dict(code="print(5); 6"))
@@ -32,9 +33,11 @@ def test_execute_input_echoes_the_code(kc):
 def test_one_count_in_input_result_and_reply(kc):
     n = count(kc)
     r = kc.run("1")
-    assert [r.of("execute_input")[0]["execution_count"], r.of("execute_result")[0]["execution_count"], r.content["execution_count"]] == [n+1]*3
+    assert [r.of("execute_input")[0]["execution_count"], r.of("execute_result")[0]["execution_count"],
+        r.content["execution_count"]] == [n+1]*3
 
-@pytest.mark.parametrize("code", ["1", "1/0", "(", "%nosuch", "import asyncio; await asyncio.sleep(0)", "# only a comment", "raise SystemExit"])
+@pytest.mark.parametrize("code", ["1", "1/0", "(", "%nosuch", "import asyncio; await asyncio.sleep(0)",
+    "# only a comment", "raise SystemExit"])
 def test_a_stored_cell_is_counted_once(kc, code):
     n = count(kc)
     assert kc.run(code).content["execution_count"] == n+1
@@ -44,7 +47,8 @@ def test_a_stored_cell_is_counted_once(kc, code):
 def test_blank_code_is_not_counted(kc, code):
     n = count(kc)
     r = kc.run(code)
-    assert (r.status, r.content["execution_count"], r.of("execute_input")) == ("ok", n, [dict(code=code, execution_count=n+1)])
+    assert (r.status, r.content["execution_count"], r.of("execute_input")) == ("ok", n,
+        [dict(code=code, execution_count=n+1)])
     assert count(kc) == n
 
 def test_a_cell_finds_its_own_number(kc):
@@ -59,7 +63,10 @@ def test_silent_leaves_no_trace(kc):
     assert kc.run("_i, 'silent_x' in ''.join(In[-3:-1])", store_history=False).result.endswith("False)")
 
 def test_silent_is_still_heard(kc):
-    r = kc.run("import sys\nfrom IPython.display import display\nprint('o'); print('e', file=sys.stderr); display(7); 1/0", silent=True)
+    r = kc.run(
+        "import sys\n"
+        "from IPython.display import display\n"
+        "print('o'); print('e', file=sys.stderr); display(7); 1/0", silent=True)
     assert r.shape == ["status", "stream", "stream", "display_data", "error", "status"]
     assert r.status == "error"
 
@@ -98,19 +105,24 @@ def test_user_expressions_are_evaluated_when_silent(kc): assert kc.run("", silen
     user_expressions=dict(a="1+1")).content["user_expressions"]["a"]["data"] == {"text/plain": "2"}
 
 def test_namespace_is_a_real_main_module(kc):
-    r = kc.run("import sys; f = lambda: 0; sys.modules['__main__'].__dict__ is globals(), __name__, '__file__' in globals(), f.__module__")
+    r = kc.run("import sys; f = lambda: 0; "
+        "sys.modules['__main__'].__dict__ is globals(), __name__, '__file__' in globals(), f.__module__")
     assert r.result == "(True, '__main__', False, '__main__')"
 
-def test_namespace_starts_as_ipythons(kc): assert kc.run("all(n in globals() for n in 'In Out _oh _dh get_ipython exit quit open'.split())").result == "True"
+def test_namespace_starts_as_ipythons(kc):
+    assert kc.run("all(n in globals() for n in 'In Out _oh _dh get_ipython exit quit open'.split())").result == "True"
 
 def test_results_are_remembered(kc):
     n = kc.run("123").content["execution_count"]
     assert kc.run(f"_, Out[{n}], _{n}").result == "(123, 123, 123)"
 
-def test_top_level_await(kc): assert kc.run("import asyncio\nfor i in range(2): await asyncio.sleep(0)\nawait asyncio.sleep(0, 'done')").result == "'done'"
+def test_top_level_await(kc):
+    assert kc.run("import asyncio\nfor i in range(2): await asyncio.sleep(0)\n"
+        "await asyncio.sleep(0, 'done')").result == "'done'"
 
 @pytest.mark.parametrize("code, out",
-    [("!echo shell; exit 3", "shell\r\n"), ("%%bash\necho b", "b\n"), ("a = !echo got\nprint(a)", "['got']\n"), ("%pwd\nprint('p')", "p\n"),
+    [("!echo shell; exit 3", "shell\r\n"), ("%%bash\necho b", "b\n"), ("a = !echo got\nprint(a)", "['got']\n"),
+        ("%pwd\nprint('p')", "p\n"),
         ("%%capture c\nprint('x')", ""), ("%%python\nprint(1)", "1\n")])
 def test_magics_and_shell(kc, code, out): assert kc.run(code).stdout.replace("\r\n", "\n") == out.replace("\r\n", "\n")
 
@@ -123,7 +135,8 @@ def test_exit_code_of_a_shell_line(kc):
     assert kc.run("_exit_code").result == "3"
 
 @pytest.mark.slow
-def test_pip_is_this_environments(kc): assert f"python {sys.version_info[0]}.{sys.version_info[1]}" in kc.run("%pip --version", timeout=60).stdout
+def test_pip_is_this_environments(kc):
+    assert f"python {sys.version_info[0]}.{sys.version_info[1]}" in kc.run("%pip --version", timeout=60).stdout
 
 # -- payloads
 
@@ -157,7 +170,9 @@ def test_payloads_are_those_of_this_cell(kc):
     kc.run("print?")
     assert kc.run("1").content["payload"] == []
 
-def test_payloads_come_with_errors_too(kc): assert [p["source"] for p in kc.run("get_ipython().set_next_input('x'); 1/0").content["payload"]] == ["set_next_input"]
+def test_payloads_come_with_errors_too(kc):
+    assert [p["source"] for p in kc.run("get_ipython().set_next_input('x'); "
+        "1/0").content["payload"]] == ["set_next_input"]
 
 def test_pager_functions_page(kc, tmp_path):
     (tmp_path/"c.txt").write_text("in the file")
@@ -175,7 +190,8 @@ def test_magics_that_a_kernel_provides(kc, line, what):
 def queued(kc, first, *rest, kw=None):
     "Results of cells, the first of which runs until the kernel has read the others: what ends it comes behind them, for a subshell"
     kc.run("import time; go = []", silent=True)
-    found = [kc.cell(f"while not go: time.sleep(.002)\n{first}", **kw or {}), *(kc.cell(c) if isinstance(c, str) else kc.submit(*c) for c in rest)]
+    found = [kc.cell(f"while not go: time.sleep(.002)\n{first}", **kw or {}),
+        *(kc.cell(c) if isinstance(c, str) else kc.submit(*c) for c in rest)]
     beside = kc.subshell()
     kc.run("go.append(1)", subshell=beside, silent=True)
     kc.request("delete_subshell_request", dict(subshell_id=beside), channel="control")
@@ -197,7 +213,8 @@ def test_an_aborted_cell_is_not_counted(kc):
     assert count(kc) == rs[0].content["execution_count"]
 
 def test_a_queued_cell_that_does_not_stop_on_error_is_aborted_as_well(kc):
-    assert [r.status for r in queued(kc, "1/0", ("execute_request", dict(code="1", stop_on_error=False)))] == ["error", "aborted"]
+    assert [r.status for r in queued(kc, "1/0",
+        ("execute_request", dict(code="1", stop_on_error=False)))] == ["error", "aborted"]
 
 def test_other_requests_are_answered_while_cells_are_aborted(kc):
     rs = queued(kc, "1/0", "1", ("is_complete_request", dict(code="1")), ("kernel_info_request",), "2")
@@ -212,7 +229,10 @@ def test_many_cells_are_aborted(kc): assert {r.status for r in queued(kc, "1/0",
 @pytest.mark.parametrize("kw", [dict(stop_on_error=False), dict(silent=True)], ids=str)
 def test_nothing_is_aborted(kc, kw): assert [r.status for r in queued(kc, "1/0", "1", kw=kw)] == ["error", "ok"]
 
-def test_success_aborts_nothing(kc): assert [r.status for r in queued(kc, "0", "1", "1/0", "1")] == ["ok", "ok", "error", "aborted"]
+def test_success_aborts_nothing(kc):
+    assert [r.status for r in queued(kc, "0", "1", "1/0", "1")] == ["ok", "ok", "error", "aborted"]
 
-@pytest.mark.parametrize("code", ["(", "%nosuch", "raise KeyboardInterrupt", "raise SystemExit", "import asyncio; await asyncio.sleep(0); 1/0"])
-def test_every_kind_of_failure_aborts(kc, code): assert [r.status for r in queued(kc, "0", code, "1")][1:] == ["error", "aborted"]
+@pytest.mark.parametrize("code", ["(", "%nosuch", "raise KeyboardInterrupt", "raise SystemExit",
+    "import asyncio; await asyncio.sleep(0); 1/0"])
+def test_every_kind_of_failure_aborts(kc, code):
+    assert [r.status for r in queued(kc, "0", code, "1")][1:] == ["error", "aborted"]

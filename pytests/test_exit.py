@@ -17,7 +17,11 @@ def test_exit_functions_run_on_the_main_thread_though_a_cell_swallows_interrupts
 
 def test_exit_functions_run_on_the_main_thread_though_a_callback_of_the_loop_is_stuck(own, tmp_path):
     kc = own()
-    kc.cell(head+note(tmp_path/"ran")+f"\ndef stick():\n    open({str(tmp_path/'stuck')!r}, 'w')\n    time.sleep(60)\nasyncio.get_running_loop().call_soon(stick)")
+    kc.cell(head+note(tmp_path/"ran")+"\n"
+        "def stick():\n"
+        f"    open({str(tmp_path/'stuck')!r}, 'w')\n"
+        "    time.sleep(60)\n"
+        "asyncio.get_running_loop().call_soon(stick)")
     until((tmp_path/"stuck").exists, "the callback")
     kc.submit("shutdown_request", dict(restart=False), channel="control")
     assert gone(kc, 0, 4) and (tmp_path/"ran").read_text() == "MainThread"
@@ -33,7 +37,8 @@ def test_exit_functions_do_not_run_beside_a_main_thread_that_is_stuck_in_c_code_
 def test_exit_functions_do_not_run_beside_a_main_thread_that_loads(own, tmp_path):
     startup = tmp_path/"profile_default"/"startup"
     startup.mkdir(parents=True)
-    (startup/"00.py").write_text(f"{head}{note(tmp_path/'ran')}\nopen({str(tmp_path/'begun')!r}, 'w')\ntime.sleep(60)\n")
+    (startup/"00.py").write_text(f"{head}{note(tmp_path/'ran')}\nopen({str(tmp_path/'begun')!r}, 'w')\n"
+        "time.sleep(60)\n")
     kc = own(env=dict(IPYTHONDIR=str(tmp_path)))
     until((tmp_path/"begun").exists, "the startup file")
     shutdown(kc)
@@ -41,7 +46,8 @@ def test_exit_functions_do_not_run_beside_a_main_thread_that_loads(own, tmp_path
 
 # -- exit functions
 
-@pytest.mark.parametrize("code", ["atexit.register(print, 'bye')", "atexit.register(lambda: os.write(1, b'bye\\n'))", "atexit.register(os.system, 'echo bye')"])
+@pytest.mark.parametrize("code", ["atexit.register(print, 'bye')", "atexit.register(lambda: os.write(1, b'bye\\n'))",
+    "atexit.register(os.system, 'echo bye')"])
 @pytest.mark.parametrize("running", ["idle", "sleep", "await"])
 def test_output_of_exit_functions_is_delivered(own, code, running):
     kc = own()
@@ -56,13 +62,21 @@ def test_output_of_exit_functions_is_delivered(own, code, running):
 
 def test_exit_functions_run_once_and_in_order(own, tmp_path):
     kc = own()
-    kc.run(head+f"def note(s):\n    with open({str(tmp_path/'log')!r}, 'a') as f: f.write(s)\nfor s in 'abc': atexit.register(note, s)\nNone")
+    kc.run(head+"def note(s):\n"
+        f"    with open({str(tmp_path/'log')!r}, 'a') as f: f.write(s)\n"
+        "for s in 'abc': atexit.register(note, s)\n"
+        "None")
     shutdown(kc)
     assert gone(kc, 0, 4) and (tmp_path/"log").read_text() == "cba"
 
 def test_forked_children_do_not_run_exit_functions(own, tmp_path):
     kc = own()
-    kc.run(head+f"def note(s):\n    with open({str(tmp_path/'log')!r}, 'a') as f: f.write(s)\natexit.register(note, 'x')\nfor _ in range(3):\n    pid = os.fork()\n    if not pid: break\n"
+    kc.run(head+"def note(s):\n"
+        f"    with open({str(tmp_path/'log')!r}, 'a') as f: f.write(s)\n"
+        "atexit.register(note, 'x')\n"
+        "for _ in range(3):\n"
+        "    pid = os.fork()\n"
+        "    if not pid: break\n"
         "    os.waitpid(pid, 0)")
     shutdown(kc)
     assert gone(kc, 0, 4) and (tmp_path/"log").read_text() == "x"
@@ -73,7 +87,8 @@ def test_an_exit_function_that_fails_does_no_harm(own):
     shutdown(kc)
     assert gone(kc, 0, 4)
 
-@pytest.mark.parametrize("code", ["time.sleep(60)", "exec('while True: pass')", "threading.Event().wait()", "ctypes.CDLL(None).usleep(60_000_000)"])
+@pytest.mark.parametrize("code", ["time.sleep(60)", "exec('while True: pass')", "threading.Event().wait()",
+    "ctypes.CDLL(None).usleep(60_000_000)"])
 def test_an_exit_function_that_hangs_is_left(own, code):
     kc = own()
     kc.run(head+f"atexit.register(lambda: {code})")
@@ -87,7 +102,8 @@ def test_history_is_written_at_the_end(own, tmp_path):
     shutdown(kc)
     assert gone(kc, 0, 4)
     import sqlite3
-    with sqlite3.connect(db) as con: assert ("remember = 'me'",) in con.execute("select source_raw from history").fetchall()
+    with sqlite3.connect(db) as con:
+        assert ("remember = 'me'",) in con.execute("select source_raw from history").fetchall()
 
 # -- exit()
 
@@ -117,7 +133,8 @@ def test_exit_that_keeps_the_kernel(own, code):
     assert kc.run("1").result == "1"
 
 @pytest.mark.parametrize("code",
-    ["import sys; sys.exit()", "import sys; sys.exit(3)", "raise SystemExit", "import threading, sys; threading.Thread(target=sys.exit).start()"])
+    ["import sys; sys.exit()", "import sys; sys.exit(3)", "raise SystemExit",
+        "import threading, sys; threading.Thread(target=sys.exit).start()"])
 def test_sys_exit_does_not_end_the_kernel(own, code):
     kc = own()
     kc.run(code)

@@ -25,7 +25,8 @@ def test_no_encryption_where_the_network_reaches_us_is_a_line_in_the_log(popen, 
     kernel = popen("-f", file(tmp_path, ip="0.0.0.0", key="k"))
     assert "not encrypted" in kernel.stderr.readline()
 
-@pytest.mark.parametrize("settings", [dict(ip="127.0.0.1"), dict(ip="localhost"), dict(encrypted=True, ip="0.0.0.0"), dict(transport="ipc", ip="socket")], ids=str)
+@pytest.mark.parametrize("settings", [dict(ip="127.0.0.1"), dict(ip="localhost"), dict(encrypted=True, ip="0.0.0.0"),
+    dict(transport="ipc", ip="socket")], ids=str)
 def test_what_no_network_reads_is_no_line_in_the_log(popen, tmp_path, settings):
     if settings.pop("encrypted", False):
         public,secret = zmq.curve_keypair()
@@ -76,7 +77,8 @@ def test_what_is_no_socket_is_left_where_a_socket_of_ipc_would_go(popen, tmp_pat
 @needs_root
 def test_the_key_goes_into_no_file_of_a_stranger(shared):
     "Who knows the folder and the number of our process"
-    as_stranger(shared, "open(args[0], 'w').close(); os.chmod(args[0], 0o666); os.link(args[0], 'his')", f"k.json.{os.getpid()}")
+    as_stranger(shared, "open(args[0], 'w').close(); os.chmod(args[0], 0o666); os.link(args[0], 'his')",
+        f"k.json.{os.getpid()}")
     write_connection(str(shared/"k.json"), dict(key="the key"))
     assert "the key" in (shared/"k.json").read_text()
     assert (shared/"his").read_text() == ""
@@ -140,14 +142,16 @@ def test_a_frame_as_large_as_may_be_is_waited_for(raw):
 
 def test_more_subshells_than_may_be_are_refused(own_kc):
     own_kc.run("import ipymini.limits; ipymini.limits.subshells = 2")
-    assert [own_kc.request("create_subshell_request", channel="control").status for _ in range(3)] == ["ok", "ok", "error"]
+    assert [own_kc.request("create_subshell_request", channel="control").status for _ in range(3)] == ["ok", "ok",
+        "error"]
     own_kc.request("delete_subshell_request", dict(subshell_id=listed(own_kc)[0]), "control")
     assert own_kc.request("create_subshell_request", channel="control").status == "ok"
 
 def test_the_page_on_security_tells_the_limits():
     page = (root/"docs/security.md").read_text()
-    told = dict(frame=f"{limits.frame>>30} GiB", topic=f"{limits.topic>>10} KiB", handshake=f"{limits.handshake} s", in_a_row=f"{limits.in_a_row:,}",
-        signatures=f"{limits.signatures:,}", subshells=f"{limits.subshells:,}")
+    told = dict(frame=f"{limits.frame>>30} GiB", topic=f"{limits.topic>>10} KiB", handshake=f"{limits.handshake} s",
+        in_a_row=f"{limits.in_a_row:,}", signatures=f"{limits.signatures:,}", subshells=f"{limits.subshells:,}")
     assert told.keys() == {name for name in vars(limits) if not name.startswith("_")}
     rows = page.partition("## Limits")[2].splitlines()
-    assert [row.split(" | ")[1].split(" |")[0].split(";")[0] for row in rows if row.startswith("| ")][1:] == list(told.values())
+    assert [row.split(" | ")[1].split(" |")[0].split(";")[0] for row in rows
+        if row.startswith("| ")][1:] == list(told.values())

@@ -27,7 +27,8 @@ def home(tmp_path):
 def filesystem(path, options):
     "A small filesystem in memory at `path`; skips where we may not mount one"
     path.mkdir(parents=True, exist_ok=True)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", path], capture_output=True).returncode: pytest.skip("this needs root and mount")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", path], capture_output=True).returncode:
+        pytest.skip("this needs root and mount")
     try: yield path
     finally: subprocess.run(["umount", "-l", path], check=True)
 
@@ -136,10 +137,18 @@ def test_a_history_that_gets_locked_later(own, home, db):
 def test_history_where_files_cannot_be_locked_is_kept_in_memory(own, home, tmp_path):
     "As on some network filesystems; here fcntl itself refuses"
     (tmp_path/"c").mkdir()
-    (tmp_path/"c/nolock.c").write_text("#define _GNU_SOURCE\n#include <errno.h>\n#include <fcntl.h>\n#include <stdarg.h>\n#include <unistd.h>\n#include <sys/syscall.h>\n"
+    (tmp_path/"c/nolock.c").write_text(
+        "#define _GNU_SOURCE\n"
+        "#include <errno.h>\n"
+        "#include <fcntl.h>\n"
+        "#include <stdarg.h>\n"
+        "#include <unistd.h>\n"
+        "#include <sys/syscall.h>\n"
         "static int f(int fd, int cmd, long a) { if (cmd == F_SETLK || cmd == F_SETLKW || cmd == F_GETLK) { errno = ENOLCK; return -1; } return syscall(SYS_fcntl, fd, cmd, a); }\n"
-        "int fcntl(int fd, int cmd, ...) { va_list v; va_start(v, cmd); long a = va_arg(v, long); va_end(v); return f(fd, cmd, a); }\n"
-        "int fcntl64(int fd, int cmd, ...) { va_list v; va_start(v, cmd); long a = va_arg(v, long); va_end(v); return f(fd, cmd, a); }\n")
+        "int fcntl(int fd, int cmd, ...) { va_list v; va_start(v, cmd); long a = va_arg(v, long); va_end(v); "
+        "return f(fd, cmd, a); }\n"
+        "int fcntl64(int fd, int cmd, ...) { va_list v; va_start(v, cmd); long a = va_arg(v, long); va_end(v); "
+        "return f(fd, cmd, a); }\n")
     if not shutil.which("cc") or subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path/"nolock.so",
         tmp_path/"c/nolock.c"]).returncode: pytest.skip("this needs a C compiler")
     kc = own(env=dict(home, LD_PRELOAD=str(tmp_path/"nolock.so")))
@@ -182,7 +191,8 @@ def interpreter(tmp_path):
     return made
 
 @pytest.mark.parametrize("flags",
-    [["-P"], ["-I"], ["-O"], ["-OO"], ["-B"], ["-s"], ["-X", "dev"], ["-W", "error"], ["-X", "utf8=0"], ["-X", "faulthandler"], ["-X", "importtime"],
+    [["-P"], ["-I"], ["-O"], ["-OO"], ["-B"], ["-s"], ["-X", "dev"], ["-W", "error"], ["-X", "utf8=0"],
+        ["-X", "faulthandler"], ["-X", "importtime"],
         ["-X", "frozen_modules=off"], ["-u"]], ids=" ".join)
 def test_options_of_the_interpreter(own, interpreter, flags):
     kc = own(python=interpreter(*flags), stderr=subprocess.DEVNULL)
@@ -201,7 +211,8 @@ def test_modules_beside_the_notebook_are_not_pythons(own, tmp_path, interpreter,
     assert kc.run("import mine; mine.x").result == "5"
 
 @pytest.mark.parametrize("env", [dict(PYTHONSAFEPATH="1"), {}], ids=str)
-def test_the_cwd_is_on_the_path_unless_PYTHONSAFEPATH_is_set(own, env): assert own(env=env).run("import sys; '' in sys.path").result == str(not env)
+def test_the_cwd_is_on_the_path_unless_PYTHONSAFEPATH_is_set(own, env):
+    assert own(env=env).run("import sys; '' in sys.path").result == str(not env)
 
 def test_modules_beside_the_notebook_are_not_ours(own, tmp_path):
     "All of them at once; the user's `import random` gets the one that lies there"
@@ -229,10 +240,12 @@ def test_stopped_and_continued(own, what):
     "As when the machine sleeps"
     kc = own()
     works(kc)
-    id = None if what == "idle" else kc.cell("import time\nfor i in range(5): print(i); time.sleep(.05)" if what == "cell" else "for i in range(20_000): print(i)")
+    id = None if what == "idle" else kc.cell("import time\nfor i in range(5): print(i); time.sleep(.05)"
+        if what == "cell" else "for i in range(20_000): print(i)")
     if id: kc.wait(id, until=lambda r: r.stdout)
     kc.proc.send_signal(signal.SIGSTOP)
-    until(lambda: Path(f"/proc/{kc.proc.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", "the kernel to stop")
+    until(lambda: Path(f"/proc/{kc.proc.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T",
+        "the kernel to stop")
     late = kc.cell("6*7")
     with pytest.raises(TimeoutError): kc.wait(late, timeout=1)
     kc.proc.send_signal(signal.SIGCONT)

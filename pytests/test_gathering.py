@@ -6,7 +6,8 @@ from ipymini.channels.iopub import Patience
 from ipymini.channels.texts import Credit, Flushes, Gathering, Pace, Text, by_message, take_message
 import pytest
 
-def written(*parts, stream="stdout", parent=None, thread=1): return [Text(stream, parent, part, thread) for part in parts]
+def written(*parts, stream="stdout", parent=None, thread=1):
+    return [Text(stream, parent, part, thread) for part in parts]
 
 def strings(found): return [text.text for text in found]
 

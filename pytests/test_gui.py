@@ -39,7 +39,8 @@ def display(tmp_path_factory):
     "The DISPLAY of an Xvfb"
     if not shutil.which("Xvfb"): pytest.skip("Xvfb is not installed (Debian: xvfb): the tests of windows do not run")
     r,w = os.pipe()
-    with subprocess.Popen(["Xvfb", "-displayfd", str(w), "-screen", "0", "640x480x24", "-nolisten", "tcp"], pass_fds=[w], stderr=subprocess.DEVNULL) as p:
+    with subprocess.Popen(["Xvfb", "-displayfd", str(w), "-screen", "0", "640x480x24", "-nolisten", "tcp"],
+        pass_fds=[w], stderr=subprocess.DEVNULL) as p:
         os.close(w)
         with open(r) as f: n = f.readline().strip()
         assert n, "Xvfb did not start"
@@ -59,7 +60,8 @@ def gui(request, display):
 def has_xcb():
     "True if Qt's plugin for X finds its libraries; those of Debian are not all there on a bare machine"
     plugin = find_spec("PySide6") and Path(find_spec("PySide6").origin).parent/"Qt/plugins/platforms/libqxcb.so"
-    return bool(plugin) and plugin.exists() and "not found" not in subprocess.run(["ldd", plugin], capture_output=True, text=True).stdout
+    return bool(plugin) and plugin.exists() and "not found" not in subprocess.run(["ldd", plugin],
+        capture_output=True, text=True).stdout
 
 def sleeps(kc):
     "How often the kernel's main thread has gone to sleep"
@@ -80,15 +82,18 @@ def in_state(kc, letter):
 
 # -- names
 
-@pytest.mark.parametrize("name", ["None", "'none'", "'asyncio'", "'inline'", "'ipympl'", "'nbagg'", "'notebook'", "'webagg'", "'widget'"])
+@pytest.mark.parametrize("name", ["None", "'none'", "'asyncio'", "'inline'", "'ipympl'", "'nbagg'", "'notebook'",
+    "'webagg'", "'widget'"])
 def test_names_that_need_no_toolkit(kc, name):
-    r = kc.run(f"import sys; print(get_ipython().enable_gui({name}), 'ipymini.features.gui' in sys.modules and sys.modules['ipymini.features.gui'].enabled)")
+    r = kc.run(f"import sys; "
+        f"print(get_ipython().enable_gui({name}), 'ipymini.features.gui' in sys.modules and sys.modules['ipymini.features.gui'].enabled)")
     assert (r.status, r.stdout) == ("ok", "None []\n")
 
 @pytest.mark.parametrize("name", ["foo", "gtk2", "QT", "'"])
 def test_unknown_name_lists_those_that_are_known(kc, name):
     r = kc.run(f"get_ipython().enable_gui({name!r})")
-    assert r.error["ename"] == "UsageError" and "asyncio, inline, ipympl, nbagg, none, notebook, qt, qt5, qt6, tk, webagg, widget" in r.error["evalue"]
+    assert r.error["ename"] == "UsageError"
+    assert "asyncio, inline, ipympl, nbagg, none, notebook, qt, qt5, qt6, tk, webagg, widget" in r.error["evalue"]
 
 def test_magic_with_an_unknown_name(kc):
     r = kc.run("%gui foo")
@@ -129,7 +134,8 @@ def test_a_click_reaches_its_button(gui):
 
 def test_an_error_in_a_callback_is_shown(gui):
     r = gui.run("soon(lambda: 1/0)")
-    assert "ZeroDivisionError" in gui.wait(r.id, until=lambda r: "ZeroDivisionError" in r.stderr+str(r.error)).stderr+str(r.error)
+    assert "ZeroDivisionError" in gui.wait(r.id,
+        until=lambda r: "ZeroDivisionError" in r.stderr+str(r.error)).stderr+str(r.error)
     assert gui.run("soon(lambda: print('goes on'))").status == "ok"
 
 @pytest.mark.parametrize("how", ["signal", "message"])
@@ -168,7 +174,10 @@ def test_a_second_toolkit_is_refused(gui):
 @pytest.mark.slow
 def test_matplotlib_opens_a_window(gui):
     pytest.importorskip("matplotlib")
-    r = gui.run(f"%matplotlib {gui.gui}\nimport matplotlib, matplotlib.pyplot as plt\nfig = plt.figure(); plt.plot([1,2]); plt.show(); matplotlib.get_backend()", timeout=60)
+    r = gui.run(
+        f"%matplotlib {gui.gui}\n"
+        "import matplotlib, matplotlib.pyplot as plt\n"
+        "fig = plt.figure(); plt.plot([1,2]); plt.show(); matplotlib.get_backend()", timeout=60)
     assert r.result.lower() == f"'{gui.gui}agg'"
     show = dict(tk="fig.canvas.manager.window.winfo_viewable()", qt="int(fig.canvas.manager.window.isVisible())")[gui.gui]
     assert gui.run(f"await asyncio.sleep(.3); {show}").result == "1"
@@ -192,7 +201,8 @@ def test_disabled_callbacks_wait_for_the_next_enabling(gui):
 def only(toolkit): return pytest.mark.parametrize("gui", [toolkit], indirect=True)
 
 @only("tk")
-def test_the_users_first_window_is_tks_default_root(gui): assert gui.run("tkinter._default_root is root").result == "True"
+def test_the_users_first_window_is_tks_default_root(gui):
+    assert gui.run("tkinter._default_root is root").result == "True"
 
 @only("tk")
 def test_a_second_tcl_interpreter_gets_turns(gui):
@@ -206,7 +216,8 @@ def test_variable_trace_and_wait_variable(gui):
 
 @only("tk")
 def test_closing_the_window_is_no_error(gui):
-    assert gui.run("three = tkinter.Tk(); await asyncio.sleep(.1); three.destroy(); await asyncio.sleep(.1)").stderr == ""
+    assert gui.run("three = tkinter.Tk(); await asyncio.sleep(.1); three.destroy(); "
+        "await asyncio.sleep(.1)").stderr == ""
 
 @only("qt")
 def test_delete_later_deletes(gui):
@@ -222,7 +233,8 @@ def test_quit_is_no_error(gui):
     assert gui.wait(r.id, until=lambda r: r.stdout).stdout == "still\n"
 
 @only("qt")
-def test_version_asked_for_is_the_one_that_is_there(gui): assert gui.run("get_ipython().enable_gui('qt6')").status == "ok"
+def test_version_asked_for_is_the_one_that_is_there(gui):
+    assert gui.run("get_ipython().enable_gui('qt6')").status == "ok"
 
 @pytest.mark.slow
 def test_toolkit_named_on_the_command_line(display):

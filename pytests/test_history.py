@@ -73,7 +73,8 @@ def rows(hist, kind, **kw): return hist.request("history_request", dict(hist_acc
 
 def texts(hist, kind, **kw): return [r[2] for r in rows(hist, kind, **kw)]
 
-def test_history_reply(hist): assert set(hist.request("history_request", dict(hist_access_type="tail", n=1)).content) == {"status", "history"}
+def test_history_reply(hist):
+    assert set(hist.request("history_request", dict(hist_access_type="tail", n=1)).content) == {"status", "history"}
 
 def test_tail(hist):
     assert texts(hist, "tail", n=3) == ["print('x')", "a = 1", "1/0"]
@@ -86,9 +87,11 @@ def test_rows_have_session_line_and_input(hist):
     (s1,l1,_),(s2,l2,_) = rows(hist, "tail", n=7)[1:3]
     assert (s2-s1, l1, l2) == (1, 2, 1)
 
-def test_output_comes_as_a_pair(hist): assert texts(hist, "range", session=0, start=2, stop=4, output=True) == [["a + 1", "2"], ["print('x')", None]]
+def test_output_comes_as_a_pair(hist):
+    assert texts(hist, "range", session=0, start=2, stop=4, output=True) == [["a + 1", "2"], ["print('x')", None]]
 
-@pytest.mark.parametrize("kw, got", [(dict(session=0, start=1, stop=3), ["a = 1", "a + 1"]), (dict(session=0, start=4), ["a = 1", "1/0"]),
+@pytest.mark.parametrize("kw, got", [(dict(session=0, start=1, stop=3), ["a = 1", "a + 1"]),
+    (dict(session=0, start=4), ["a = 1", "1/0"]),
     (dict(session=-1, start=1, stop=9), ["old_1 = 1", "'old 2'"]), (dict(start=2, stop=3), ["a + 1"])], ids=str)
 def test_range(hist, kw, got): assert texts(hist, "range", **kw) == got
 
@@ -99,11 +102,13 @@ def test_rows_of_a_range_have_the_session_that_was_asked_for(hist):
     assert rows(hist, "range", session=0, start=1, stop=2) == [[0, 1, "a = 1"]]
 
 @pytest.mark.parametrize("kw, got",
-    [(dict(pattern="a = *"), ["a = 1", "a = 1"]), (dict(pattern="a = *", unique=True), ["a = 1"]), (dict(pattern="*", n=2), ["a = 1", "1/0"]),
+    [(dict(pattern="a = *"), ["a = 1", "a = 1"]), (dict(pattern="a = *", unique=True), ["a = 1"]),
+        (dict(pattern="*", n=2), ["a = 1", "1/0"]),
         (dict(pattern="old*"), ["old_1 = 1"]), (dict(pattern="nosuch*"), [])], ids=str)
 def test_search(hist, kw, got): assert texts(hist, "search", **kw) == got
 
-def test_what_is_not_stored_never_appears(hist): assert not [t for t in texts(hist, "search", pattern="*") + texts(hist, "tail") if "hidden" in t or "silent" in t]
+def test_what_is_not_stored_never_appears(hist):
+    assert not [t for t in texts(hist, "search", pattern="*") + texts(hist, "tail") if "hidden" in t or "silent" in t]
 
 @pytest.mark.parametrize("kw", [dict(raw=False), dict(search_raw=True, nosuch=1), dict(output=None, raw=None)], ids=str)
 def test_missing_and_unknown_keys(hist, kw): assert len(texts(hist, "tail", n=2, **kw)) == 2

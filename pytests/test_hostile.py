@@ -1,24 +1,16 @@
 """Whatever arrives on a socket: junk, floods, wrong types, messages that nobody signed. The kernel lives on and serves the next request
 
-One kernel for most; `fine(kc)` asks it on every channel, for us and for a second client. Below the messages: connection files, which nobody signs either."""
-import hmac, json, os, re, resource, socket, threading, zmq
+One kernel for most; `fine(kc)` asks it on every channel, for us and for a second client."""
+import hmac, os, re, resource, socket, threading, zmq
 from itertools import count
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, settings, strategies as st
 import pytest
 from helpers import connect, dealer, start, until
-from ipymini.channels.connection import BadConnection, read_connection
+from odd_values import dumps, fuzz, surrogates, values
 
 channels = "shell control stdin iopub hb".split()
 delim = b"<IDS|MSG>"
 ids = count(1)
-fuzz = settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-surrogates = st.text(st.characters(exclude_categories=[]), max_size=20)  # NUL and lone surrogates, too
-values = st.recursive(st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | surrogates,
-    lambda v: st.lists(v, max_size=4) | st.dictionaries(surrogates, v, max_size=4), max_leaves=8) | st.integers(1, 300).map("@{}@".format)  # lists in lists, see `dumps`
-
-def dumps(o):
-    "`o` as JSON, with NaN and lone surrogates; \"@n@\" becomes a list in a list, n deep, which neither json nor hypothesis could make"
-    return re.sub(rb'"@(\d+)@"', lambda m: b"["*int(m[1]) + b"]"*int(m[1]), json.dumps(o).encode())
 
 @pytest.fixture(scope="module")
 def kc(tmp_path_factory):
@@ -55,8 +47,10 @@ def fds(kc): return len(os.listdir(f"/proc/{kc.proc.pid}/fd"))
 def signed(kc, type, content, header={}, parent={}, metadata={}, buffers=(), key=None):
     "Its id and the frames of a message that jupyter_client would not make"
     id = f"hostile-{next(ids)}"
-    parts = [dumps(o) for o in (dict(dict(session="s", username="u", version="5.5", date=""), **header, msg_id=id, msg_type=type), parent, metadata, content)]
-    return id,[delim, hmac.new(kc.session.key if key is None else key, b"".join(parts), "sha256").hexdigest().encode(), *parts, *buffers]
+    parts = [dumps(o) for o in (dict(dict(session="s", username="u", version="5.5", date=""), **header, msg_id=id,
+        msg_type=type), parent, metadata, content)]
+    return id,[delim, hmac.new(kc.session.key if key is None else key, b"".join(parts),
+        "sha256").hexdigest().encode(), *parts, *buffers]
 
 def send(kc, channel, *args, **kw):
     id,frames = signed(kc, *args, **kw)
@@ -139,7 +133,8 @@ def test_more_connections_than_descriptors(own):
 
 # -- frames
 
-frames = st.lists(st.binary(max_size=50) | st.sampled_from([delim, b"", b"{}", b'{"msg_id":"1","msg_type":"execute_request"}']), min_size=1, max_size=12)
+frames = st.lists(st.binary(max_size=50) | st.sampled_from([delim, b"", b"{}",
+    b'{"msg_id":"1","msg_type":"execute_request"}']), min_size=1, max_size=12)
 
 @pytest.mark.parametrize("channel", ["shell", "control", "stdin"])
 def test_random_frames_are_dropped_and_counted(kc, channel):
@@ -191,7 +186,8 @@ def test_any_number_of_identities(kc, n):
         assert sock.recv_multipart()[:n] == names
     assert fine(kc)
 
-def test_1000_buffers(kc): assert kc.wait(send(kc, "shell", "execute_request", dict(code="6*7"), buffers=[b"x"]*1000)).result == "42"
+def test_1000_buffers(kc):
+    assert kc.wait(send(kc, "shell", "execute_request", dict(code="6*7"), buffers=[b"x"]*1000)).result == "42"
 
 # -- code that nobody signed, or that was sent before
 
@@ -223,7 +219,8 @@ def changed(kc, sock, data):
     frames = signed(kc, "execute_request", hack)[1]
     i = data.draw(st.integers(1, 5))
     j = data.draw(st.integers(0, 9999)) % len(frames[i])  # whose length changes with the number in its id
-    sock.send_multipart([*frames[:i], frames[i][:j] + bytes([frames[i][j]^data.draw(st.integers(1, 255))]) + frames[i][j+1:], *frames[i+1:]])
+    sock.send_multipart([*frames[:i],
+        frames[i][:j] + bytes([frames[i][j]^data.draw(st.integers(1, 255))]) + frames[i][j+1:], *frames[i+1:]])
 
 def test_code_with_one_byte_changed_does_not_run(kc):
     with dealer(kc) as sock:
@@ -248,19 +245,24 @@ def test_a_replay_does_not_run(kc):
 # -- signed messages with odd values
 
 fields = dict(execute_request="silent store_history user_expressions allow_stdin stop_on_error", complete_request="code cursor_pos",
-    inspect_request="code cursor_pos detail_level omit_sections", is_complete_request="code", history_request="hist_access_type raw output session start stop n pattern unique", comm_info_request="target_name",
+    inspect_request="code cursor_pos detail_level omit_sections", is_complete_request="code",
+    history_request="hist_access_type raw output session start stop n pattern unique", comm_info_request="target_name",
     kernel_info_request="x", connect_request="x",
     comm_open="comm_id target_name target_module data", comm_msg="comm_id data", comm_close="comm_id data", nosuch_request="x")
-sane = dict(code=st.sampled_from(["", "1", "len", "("]), hist_access_type=st.sampled_from(["tail", "range", "search"]), comm_id=st.just("c"))
+sane = dict(code=st.sampled_from(["", "1", "len", "("]),
+    hist_access_type=st.sampled_from(["tail", "range", "search"]), comm_id=st.just("c"))
 
-def contents(type): return st.fixed_dictionaries({}, optional={k: values | sane.get(k, st.nothing()) for k in fields[type].split()})
+def contents(type):
+    return st.fixed_dictionaries({}, optional={k: values | sane.get(k, st.nothing()) for k in fields[type].split()})
 
-headers = st.fixed_dictionaries({}, optional=dict(session=values, username=values, date=values, version=values, subshell_id=st.none() | values))
+headers = st.fixed_dictionaries({}, optional=dict(session=values, username=values, date=values, version=values,
+    subshell_id=st.none() | values))
 
 def odd(kc, type, channel="shell"):
     "Every request gets busy, an ok or an error, and idle, whatever is in its fields"
     @given(contents(type), headers, st.dictionaries(surrogates, values, max_size=2),
-        st.dictionaries(st.sampled_from(["msg_id", "msg_type", "cellId", "tags"]), values, max_size=2), st.lists(st.binary(max_size=9), max_size=3))
+        st.dictionaries(st.sampled_from(["msg_id", "msg_type", "cellId", "tags"]), values, max_size=2),
+        st.lists(st.binary(max_size=9), max_size=3))
     @settings(fuzz, max_examples=40)
     def run(content, header, parent, metadata, buffers):
         if type == "execute_request": content = dict(dict(code="1"), **content)
@@ -274,7 +276,8 @@ def odd(kc, type, channel="shell"):
 @pytest.mark.parametrize("type", fields)
 def test_odd_values_on_shell(kc, type): odd(kc, type)
 
-@pytest.mark.parametrize("type", ["usage_request", "list_subshell_request", "delete_subshell_request", "interrupt_request", "execute_request"])
+@pytest.mark.parametrize("type", ["usage_request", "list_subshell_request", "delete_subshell_request",
+    "interrupt_request", "execute_request"])
 def test_odd_values_on_control(kc, type, monkeypatch):
     monkeypatch.setitem(fields, type, "subshell_id code x")
     odd(kc, type, "control")
@@ -287,7 +290,8 @@ def test_odd_values_in_debug_requests(own):
         values | st.dictionaries(st.sampled_from("code source path lines breakpoints threadId frameId variableName srcVariableName dstVariableName variablesReference expression".split()), values, max_size=4), values, values)
     @settings(fuzz, max_examples=80)
     def run(command, arguments, seq, type):
-        c = kc.wait(send(kc, "control", "debug_request", dict(type=type, seq=seq, command=command, arguments=arguments)), "control", timeout=15).content
+        c = kc.wait(send(kc, "control", "debug_request",
+            dict(type=type, seq=seq, command=command, arguments=arguments)), "control", timeout=15).content
         assert isinstance(c.get("success"), bool) or c.get("status") == "error"
     run()
     assert kc.run("6*7").result == "42"
@@ -330,7 +334,9 @@ def test_a_flood_of_junk_disturbs_nobody(kc):
     t = threading.Thread(target=flood)
     t.start()
     try:
-        for i in range(20): assert (kc.run(f"{i}").result, kc.request("kernel_info_request", channel="control").status) == (f"{i}", "ok")
+        for i in range(20):
+            assert (kc.run(f"{i}").result, kc.request("kernel_info_request", channel="control").status) == (f"{i}",
+                "ok")
     finally:
         stop.set()
         t.join()
@@ -360,22 +366,3 @@ def test_a_comm_message_with_100_MB(kc):
     kc.request("comm_msg", dict(comm_id="nosuch", data={}), buffers=[b"x"*100_000_000])
     assert fine(kc)
     until(lambda: rss(kc)-before < 60e6, f"{rss(kc)-before} bytes to be given back")
-
-# -- connection files
-
-names = "transport ip key signature_scheme shell_port iopub_port stdin_port control_port hb_port kernel_name jupyter_session curve_publickey curve_secretkey registration_ip registration_port x".split()
-
-@given(st.dictionaries(st.sampled_from(names), values, max_size=6) | values)
-@fuzz
-def test_a_connection_file_is_read_or_refused(tmp_path_factory, o):
-    path = tmp_path_factory.getbasetemp()/"hostile.json"
-    path.write_bytes(dumps(o))
-    try: assert all(isinstance(v, int) for k,v in read_connection(path).items() if k in [f"{c}_port" for c in channels])
-    except BadConnection as e: assert "\n" not in str(e)
-
-@given(st.binary(max_size=200))
-@fuzz
-def test_any_bytes_are_no_connection_file(tmp_path_factory, b):
-    path = tmp_path_factory.getbasetemp()/"hostile.json"
-    path.write_bytes(b"[" + b)
-    with pytest.raises(BadConnection): read_connection(path)

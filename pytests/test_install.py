@@ -14,7 +14,8 @@ import pytest
 root = Path(__file__).resolve().parent.parent
 clean = {k:v for k,v in os.environ.items() if not k.startswith(("PYTHON", "JUPYTER", "IPYTHON"))}
 
-def run(*cmd, **kw): return subprocess.run(list(map(str, cmd)), capture_output=True, text=True, env=clean, timeout=300, **kw)
+def run(*cmd, **kw):
+    return subprocess.run(list(map(str, cmd)), capture_output=True, text=True, env=clean, timeout=300, **kw)
 
 @pytest.fixture
 def spec(tmp_path):
@@ -50,14 +51,17 @@ def test_profile(spec):
     assert s["argv"][-2:] == ["--profile", "lab"]
     assert s["display_name"] == "Python 3 (ipymini) [profile=lab]"
 
-def test_profile_leaves_a_given_display_name(spec): assert spec("--profile", "lab", "--display-name", "Lab")["display_name"] == "Lab"
+def test_profile_leaves_a_given_display_name(spec):
+    assert spec("--profile", "lab", "--display-name", "Lab")["display_name"] == "Lab"
 
 def test_frozen_modules(spec):
     s = spec("--frozen-modules")
     assert s["argv"] == [sys.executable, "-P", "-m", "ipymini", "-f", "{connection_file}"]
     assert s["env"] == dict(PYDEVD_DISABLE_FILE_VALIDATION="1")
 
-def test_given_env_wins(spec): assert spec("--frozen-modules", "--env", "PYDEVD_DISABLE_FILE_VALIDATION", "0")["env"]["PYDEVD_DISABLE_FILE_VALIDATION"] == "0"
+def test_given_env_wins(spec):
+    assert spec("--frozen-modules", "--env", "PYDEVD_DISABLE_FILE_VALIDATION",
+        "0")["env"]["PYDEVD_DISABLE_FILE_VALIDATION"] == "0"
 
 def test_existing_spec_is_replaced(spec, tmp_path):
     spec("--env", "A", "1")
@@ -95,7 +99,9 @@ def test_folder_that_cannot_be_written_gives_a_hint(tmp_path):
     (tmp_path/"share").write_text("a file where a folder has to be")
     r = run(sys.executable, "-m", "ipymini", "install", "--prefix", tmp_path)
     assert r.returncode == 1
-    assert r.stderr.startswith("ipymini: cannot install the kernelspec") and "--user" in r.stderr and "Traceback" not in r.stderr
+    assert r.stderr.startswith("ipymini: cannot install the kernelspec")
+    assert "--user" in r.stderr
+    assert "Traceback" not in r.stderr
 
 def test_one_place_only(capsys):
     with pytest.raises(SystemExit) as e: install.main(["--user", "--sys-prefix"])
@@ -112,9 +118,11 @@ def test_one_place_only(capsys):
     ("--f k.json",                                   "k.json", {}),
     ("-f k.json --HistoryManager.hist_file=:memory:", "k.json", {"HistoryManager.hist_file": ":memory:"}),
     ("--profile p -f k.json",                        "k.json", {"BaseIPythonApplication.profile": "p"}),
-    ("--profile=p --debug -f k.json",                "k.json", {"BaseIPythonApplication.profile": "p", "Application.log_level": "10"}),
+    ("--profile=p --debug -f k.json",                "k.json",
+        {"BaseIPythonApplication.profile": "p", "Application.log_level": "10"}),
     ("--matplotlib -f k.json",                       "k.json", {"InteractiveShellApp.matplotlib": "auto"}),
-    ("--matplotlib inline --pylab=agg -f k.json",    "k.json", {"InteractiveShellApp.matplotlib": "inline", "InteractiveShellApp.pylab": "agg"}),
+    ("--matplotlib inline --pylab=agg -f k.json",    "k.json",
+        {"InteractiveShellApp.matplotlib": "inline", "InteractiveShellApp.pylab": "agg"}),
     ("--no-fd-capture -f k.json",                    "k.json", {"IPKernelApp.capture_fd_output": "False"}),
     ("--IPKernelApp.capture_fd_output=False",        None,     {"IPKernelApp.capture_fd_output": "False"}),
     ("-c a=1 -f k.json",                             "k.json", {"InteractiveShellApp.code_to_run": "a=1"}),
@@ -143,7 +151,8 @@ def test_mistakes_get_one_line(argv):
 
 @pytest.mark.parametrize("argv", [["--version"], ["install", "--help"]])
 def test_modules_beside_the_notebook_are_not_imported(argv, tmp_path):
-    for o in ("random", "argparse", "json", "socket", "zmq", "asyncio"): (tmp_path/f"{o}.py").write_text("raise SystemExit('imported')")
+    for o in ("random", "argparse", "json", "socket", "zmq", "asyncio"):
+        (tmp_path/f"{o}.py").write_text("raise SystemExit('imported')")
     assert cli(*argv, cwd=tmp_path).returncode == 0
 
 # -- what was installed, run
@@ -151,13 +160,15 @@ def test_modules_beside_the_notebook_are_not_imported(argv, tmp_path):
 @contextmanager
 def started(kernels, name="ipymini", **kw):
     "A function that gives the text of an expression's value in a kernel, the one that a spec in the folder `kernels` calls `name`"
-    km = KernelManager(kernel_name=name, kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False))
+    km = KernelManager(kernel_name=name,
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False))
     km.start_kernel(**kw)
     kc = km.blocking_client()
     kc.start_channels()
     try:
         kc.wait_for_ready(timeout=30)
-        ask = lambda code: kc.execute_interactive("", user_expressions=dict(v=code), timeout=30)["content"]["user_expressions"]["v"]
+        ask = lambda code: kc.execute_interactive("", user_expressions=dict(v=code),
+            timeout=30)["content"]["user_expressions"]["v"]
         yield lambda code: ask(code).get("data", {}).get("text/plain")
     finally:
         kc.stop_channels()
@@ -178,7 +189,8 @@ def test_modules_beside_the_notebook_are_the_users_alone(spec, tmp_path):
         (tmp_path/f"{o}.py").write_text("raise SystemExit('imported')")
     (tmp_path/"this.py").write_text("zen = 1")
     spec()
-    with started(tmp_path/"share/jupyter/kernels", cwd=str(tmp_path)) as value: assert value("__import__('this').zen") == "1"
+    with started(tmp_path/"share/jupyter/kernels", cwd=str(tmp_path)) as value:
+        assert value("__import__('this').zen") == "1"
 
 # -- the wheel
 

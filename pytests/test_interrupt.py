@@ -8,20 +8,31 @@ programs = read_programs("interrupt")
 
 head = "import asyncio, ctypes, os, subprocess, sys, threading, time\nfrom getpass import getpass\n"
 stuck = {
-    "loop": "print('on')\nwhile True: pass", "loop with calls": "def f(n): return f(n-1) if n else 0\nprint('on')\nwhile True: f(50)",
+    "loop": "print('on')\nwhile True: pass", "loop with calls": "def f(n): return f(n-1) if n else 0\n"
+    "print('on')\n"
+    "while True: f(50)",
     "for over a big range": "print('on')\nfor i in range(10**12): i*i", "sleep": "print('on'); time.sleep(600)",
-    "lock": "l = threading.Lock(); l.acquire(); print('on'); l.acquire()", "event": "print('on'); threading.Event().wait()",
-    "event with timeout": "print('on'); threading.Event().wait(60)", "condition": "c = threading.Condition()\nwith c: print('on'); c.wait()",
+    "lock": "l = threading.Lock(); l.acquire(); print('on'); l.acquire()",
+    "event": "print('on'); threading.Event().wait()",
+    "event with timeout": "print('on'); threading.Event().wait(60)", "condition": "c = threading.Condition()\n"
+    "with c: print('on'); c.wait()",
     "queue": "import queue; print('on'); queue.Queue().get()",
-    "join": "ev = threading.Event(); t = threading.Thread(target=ev.wait, daemon=True); t.start(); print('on'); t.join()",
+    "join": "ev = threading.Event(); t = threading.Thread(target=ev.wait, daemon=True); t.start(); print('on'); "
+    "t.join()",
     "future": "from concurrent.futures import Future; print('on'); Future().result()",
     "select": "import select; print('on'); select.select([], [], [], 60)",
-    "socket": "import socket; a,b = socket.socketpair(); print('on'); a.recv(1)", "pipe": "r,w = os.pipe(); print('on'); os.read(r, 1)",
-    "subprocess": "print('on'); subprocess.run(['sleep', '60'])", "popen wait": "p = subprocess.Popen(['sleep', '60']); print('on'); p.wait()",
-    "communicate": "print('on'); subprocess.run(['sleep', '60'], capture_output=True)", "shell line": "print('on')\n!sleep 60",
-    "bash cell": "%%bash\necho on\nsleep 60", "asyncio.run": "async def f(): print('on'); await asyncio.sleep(600)\nasyncio.run(f())",
-    "busy asyncio.run": "async def f():\n    print('on')\n    while True: pass\nasyncio.run(f())", "await": "print('on'); await asyncio.sleep(600)",
-    "await event": "print('on'); await asyncio.Event().wait()", "await future": "print('on'); await asyncio.get_running_loop().create_future()",
+    "socket": "import socket; a,b = socket.socketpair(); print('on'); a.recv(1)",
+    "pipe": "r,w = os.pipe(); print('on'); os.read(r, 1)",
+    "subprocess": "print('on'); subprocess.run(['sleep', '60'])",
+    "popen wait": "p = subprocess.Popen(['sleep', '60']); print('on'); p.wait()",
+    "communicate": "print('on'); subprocess.run(['sleep', '60'], capture_output=True)", "shell line": "print('on')\n"
+    "!sleep 60",
+    "bash cell": "%%bash\necho on\nsleep 60", "asyncio.run": "async def f(): print('on'); await asyncio.sleep(600)\n"
+    "asyncio.run(f())",
+    "busy asyncio.run": "async def f():\n    print('on')\n    while True: pass\nasyncio.run(f())",
+    "await": "print('on'); await asyncio.sleep(600)",
+    "await event": "print('on'); await asyncio.Event().wait()",
+    "await future": "print('on'); await asyncio.get_running_loop().create_future()",
     "await gather": "print('on'); await asyncio.gather(asyncio.sleep(600), asyncio.sleep(600))",
     "await busy": "await asyncio.sleep(0); print('on')\nwhile True: pass",
     "await to_thread": "ev = threading.Event(); print('on'); await asyncio.to_thread(ev.wait, 60)",
@@ -30,23 +41,38 @@ stuck = {
     "await task": "async def f(): await asyncio.sleep(600)\nprint('on'); await asyncio.create_task(f())",
     "task group": "async with asyncio.TaskGroup() as g:\n    g.create_task(asyncio.sleep(600)); print('on')",
     "short awaits": "print('on')\nwhile True: await asyncio.sleep(0)",
-    "async generator": "async def f():\n    while True:\n        await asyncio.sleep(.01); yield 1\nprint('on')\nasync for _ in f(): pass",
+    "async generator": "async def f():\n"
+    "    while True:\n"
+    "        await asyncio.sleep(.01); yield 1\n"
+    "print('on')\n"
+    "async for _ in f(): pass",
     "async subprocess": "p = await asyncio.create_subprocess_exec('sleep', '60'); print('on'); await p.wait()",
     "import": programs["import"],
     "flood": "print('on')\nwhile True: print('x'*50)", "flood of displays": "print('on')\nwhile True: display(1)",
-    "flood of a child": "print('on'); os.system('yes')", "generator": "def f():\n    while True: yield\nprint('on')\nfor _ in f(): pass",
-    "comprehension": "print('on'); [0 for i in range(10**12) if 0]", "sort key": "print('on')\nwhile True: sorted(range(1000), key=lambda i: -i)",
+    "flood of a child": "print('on'); os.system('yes')", "generator": "def f():\n"
+    "    while True: yield\n"
+    "print('on')\n"
+    "for _ in f(): pass",
+    "comprehension": "print('on'); [0 for i in range(10**12) if 0]", "sort key": "print('on')\n"
+    "while True: sorted(range(1000), key=lambda i: -i)",
     "with": "import contextlib\nwith contextlib.suppress(ValueError): print('on'); time.sleep(600)",
     "C code": "print('on')\nwhile True: ctypes.CDLL(None).usleep(100_000)",
-    "long C code": "import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 4_000_000); time.sleep(600)", "exec": "exec('print(\"on\")\\nwhile True: pass')",
-    "%time": "%time print('on'); time.sleep(600)", "%timeit": "print('on')\n%timeit time.sleep(.01)", "%prun": "%prun print('on'); time.sleep(600)",
+    "long C code": "import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 4_000_000); time.sleep(600)",
+    "exec": "exec('print(\"on\")\\nwhile True: pass')",
+    "%time": "%time print('on'); time.sleep(600)", "%timeit": "print('on')\n%timeit time.sleep(.01)",
+    "%prun": "%prun print('on'); time.sleep(600)",
    
     "gc": "import gc; print('on')\nwhile True: gc.collect()"}
 aware = {
     "swallow": "print('on')\ntry: time.sleep(600)\nexcept KeyboardInterrupt: print('caught')\n'went on'",
     "finally": "print('on')\ntry: time.sleep(600)\nfinally: print('caught')",
     "await finally": "print('on')\ntry: await asyncio.sleep(600)\nfinally: print('caught')",
-    "async with": "import contextlib\n@contextlib.asynccontextmanager\nasync def c():\n    try: yield\n    finally: print('caught')\nasync with c(): print('on'); await asyncio.sleep(600)"}
+    "async with": "import contextlib\n"
+    "@contextlib.asynccontextmanager\n"
+    "async def c():\n"
+    "    try: yield\n"
+    "    finally: print('caught')\n"
+    "async with c(): print('on'); await asyncio.sleep(600)"}
 
 @pytest.fixture(scope="module")
 def kernels():
@@ -82,7 +108,8 @@ hows = pytest.mark.parametrize("how", ["signal", "message"])
 @pytest.mark.parametrize("what", stuck)
 def test_an_interrupt_ends(kc, what, how):
     r = hit(kc, begun(kc, stuck[what]), how)
-    assert (r.status, r.content["ename"]) == ("error", "KeyboardInterrupt") if what not in ("shell line", "bash cell", "task group", "flood of a child") else r.status
+    assert (r.status, r.content["ename"]) == ("error", "KeyboardInterrupt") if what not in ("shell line", "bash cell",
+        "task group", "flood of a child") else r.status
     assert r.states == ["busy", "idle"]
     assert kc.run("6*7").result == "42"
 
@@ -147,7 +174,11 @@ def test_interrupt_request_is_answered_while_a_cell_runs(kc):
     kc.wait(id)
 
 def test_tasks_of_the_user_live_on(kc):
-    kc.run(head+"async def tick():\n    global n\n    n = 0\n    while True: await asyncio.sleep(.01); n += 1\nt = asyncio.create_task(tick())")
+    kc.run(head+"async def tick():\n"
+        "    global n\n"
+        "    n = 0\n"
+        "    while True: await asyncio.sleep(.01); n += 1\n"
+        "t = asyncio.create_task(tick())")
     hit(kc, begun(kc, stuck["await"]))
     assert kc.run("m = n\nwhile n < m+3: await asyncio.sleep(.01)\nt.cancel(); 'on'").result == "'on'"
 
@@ -160,7 +191,9 @@ def test_threads_of_the_user_live_on(kc):
 
 @hows
 def test_a_comm_callback_is_interrupted(kc, how):
-    kc.run(head+"import comm\ndef opened(c, msg): print('on'); time.sleep(600)\ncomm.get_comm_manager().register_target('slow', opened)")
+    kc.run(head+"import comm\n"
+        "def opened(c, msg): print('on'); time.sleep(600)\n"
+        "comm.get_comm_manager().register_target('slow', opened)")
     id = kc.submit("comm_open", dict(comm_id=f"c{how}", target_name="slow", data={}))
     kc.wait(id, until=lambda r: "on" in r.stdout)
     kc.interrupt(how)
@@ -183,7 +216,10 @@ def test_a_callback_of_the_loop_is_interrupted(kc, how, body, after):
 
 @hows
 def test_a_task_between_cells_is_interrupted(kc, how):
-    id = kc.cell(head+"async def f():\n    await asyncio.sleep(.05); print('on')\n    while True: pass\nt = asyncio.create_task(f())")
+    id = kc.cell(head+"async def f():\n"
+        "    await asyncio.sleep(.05); print('on')\n"
+        "    while True: pass\n"
+        "t = asyncio.create_task(f())")
     kc.wait(id, until=lambda r: "on" in r.stdout)
     kc.interrupt(how)
     assert kc.run("1").result == "1"
@@ -199,7 +235,12 @@ def test_a_subshell_is_interrupted(kc, how):
 
 # -- insisting
 
-@pytest.mark.parametrize("code", ["print('on')\nn = 0\nwhile n < 3:\n    try: time.sleep(600)\n    except KeyboardInterrupt: n += 1; print('caught')",
+@pytest.mark.parametrize("code", [
+    "print('on')\n"
+    "n = 0\n"
+    "while n < 3:\n"
+    "    try: time.sleep(600)\n"
+    "    except KeyboardInterrupt: n += 1; print('caught')",
     "print('on')\nwhile True:\n    try: time.sleep(600)\n    except KeyboardInterrupt: print('caught')",
     "print('on')\nwhile True:\n    try:\n        while True: pass\n    except: print('caught')",
     "print('on')\nwhile True:\n    try: await asyncio.sleep(600)\n    except BaseException: print('caught')"])
@@ -216,7 +257,9 @@ def test_code_that_swallows_interrupts_ends_in_the_end(kc, code, how):
 
 @pytest.mark.parametrize("code",
     ["import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 6_000_000)",
-        "import hashlib; print('on')\ntry: time.sleep(600)\nexcept KeyboardInterrupt: hashlib.pbkdf2_hmac('sha256', b'', b'', 6_000_000)"])
+        "import hashlib; print('on')\n"
+        "try: time.sleep(600)\n"
+        "except KeyboardInterrupt: hashlib.pbkdf2_hmac('sha256', b'', b'', 6_000_000)"])
 def test_a_second_interrupt_tells_where_threads_are_stuck(kc, code):
     id = begun(kc, code)
     kc.interrupt()
@@ -240,7 +283,12 @@ due.wait(10)"""
 def test_an_interrupt_long_after_another_tells_nothing(kc):
     "as it is another's first; the kernel's clock is put forward by more than the 3 s between the two"
     sub = kc.subshell()
-    id = begun(kc, "go = False; print('on')\nfor n in range(2):\n    try: time.sleep(600)\n    except KeyboardInterrupt: print('caught')\nwhile not go: time.sleep(.01)")
+    id = begun(kc,
+        "go = False; print('on')\n"
+        "for n in range(2):\n"
+        "    try: time.sleep(600)\n"
+        "    except KeyboardInterrupt: print('caught')\n"
+        "while not go: time.sleep(.01)")
     for n in (1, 2):
         kc.interrupt("message")
         kc.wait(id, until=lambda r: r.stdout.count("caught") == n)
@@ -274,7 +322,8 @@ def test_two_interrupts_of_two_cells_tell_nothing(kc):
 # -- between cells
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", ["1", "print(1)", "await asyncio.sleep(0)", "display(1)", "1/0", "x = [i for i in range(100)]", "!true"])
+@pytest.mark.parametrize("code", ["1", "print(1)", "await asyncio.sleep(0)", "display(1)", "1/0",
+    "x = [i for i in range(100)]", "!true"])
 def test_interrupts_sprayed_over_short_cells_lose_nothing(kc, code):
     "Each cell is answered, ok or with KeyboardInterrupt, in its order, and the kernel lives"
     kc.run("import asyncio")

@@ -18,10 +18,12 @@ def is_delicate_in(module):
     names = dict(__name__=module, code=code, sys=sys)
     return run_as_user_code(lambda: eval("code.is_delicate(sys._getframe())", names))
 
-@pytest.mark.parametrize("module", ["ipymini.kernel", "ipymini.subshell", "ipymini.channels.iopub", "logging", "json.encoder", "IPython.core.history"])
+@pytest.mark.parametrize("module", ["ipymini.kernel", "ipymini.subshell", "ipymini.channels.iopub", "logging",
+    "json.encoder", "IPython.core.history"])
 def test_code_that_an_interrupt_could_break_is_delicate(module): assert is_delicate_in(module)
 
-@pytest.mark.parametrize("module", ["ipymini.features.terminal", "ipymini.features.pools", "ipymini.pods.link", "__main__", "numpy"])
+@pytest.mark.parametrize("module", ["ipymini.features.terminal", "ipymini.features.pools", "ipymini.pods.link",
+    "__main__", "numpy"])
 def test_features_and_pods_are_interrupted_as_a_library_is(module): assert not is_delicate_in(module)
 
 @pytest.mark.parametrize("module", ["ipymini.kernel", "logging"])
@@ -62,7 +64,8 @@ def test_delicate_code_that_blocks_is_interrupted_in_the_end():
     assert waits_in("ipymini.channels.backlog", look).index(False) == patience
 
 @pytest.mark.parametrize("name", ["__enter__", "__exit__", "_acquire_restore"])
-def test_code_that_takes_or_gives_back_a_lock_is_not_interrupted_at_once(name): assert waits_in("threading", look, name=name)[0]
+def test_code_that_takes_or_gives_back_a_lock_is_not_interrupted_at_once(name):
+    assert waits_in("threading", look, name=name)[0]
 
 def test_an_endless_enter_of_a_with_is_interrupted_in_the_end():
     assert waits_in("__main__", look, look, name="__enter__").index(False) == patience
@@ -71,7 +74,8 @@ def test_an_interrupt_within_our_signal_handler_is_not_raised_there():
     "It would come out where the handler has hit our code: on Python 3.14 between the taking of a lock and its block"
     names = dict(__name__="ipymini.signals")
     exec("def on_signal(later): return later()", names)
-    assert waits_in("asyncio.base_events", look, call=lambda later: run_as_user_code(lambda: names["on_signal"](later)))[0]
+    assert waits_in("asyncio.base_events", look,
+        call=lambda later: run_as_user_code(lambda: names["on_signal"](later)))[0]
 
 def test_endless_code_that_shows_a_traceback_is_interrupted_in_the_end():
     names = dict(__name__="IPython.core.interactiveshell")
@@ -80,4 +84,5 @@ def test_endless_code_that_shows_a_traceback_is_interrupted_in_the_end():
     assert waits.index(False) == patience
 
 def test_delicate_code_is_interrupted_at_once_when_the_kernel_ends():
-    assert not any(waits_in("ipymini.channels.backlog", look.replace("())", "(), is_late=True)"), look.replace("())", "(), is_late=True)")))
+    assert not any(waits_in("ipymini.channels.backlog", look.replace("())", "(), is_late=True)"),
+        look.replace("())", "(), is_late=True)")))

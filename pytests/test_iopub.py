@@ -27,7 +27,8 @@ def test_clocks_that_a_cell_replaces_in_all_modules(own, clock):
     "As freezegun does, and back again"
     kc = own()
     assert kc.run(replace.replace("FAKE", clock)).stdout == "frozen\n"
-    for code in ("print('a')", "import asyncio; print('a'); await asyncio.sleep(.01)"): assert kc.run(code).stdout == "a\n"
+    for code in ("print('a')", "import asyncio; print('a'); await asyncio.sleep(.01)"):
+        assert kc.run(code).stdout == "a\n"
     sub = kc.subshell()
     assert kc.run("print('a')", subshell=sub).stdout == "a\n"
     kc.run("for pair in kept: replace(*pair[::-1])")
@@ -45,7 +46,8 @@ def test_a_clock_that_jumps_delays_no_text(monkeypatch, jump):
             if i % 2: monkeypatch.setattr(channels.clock, "monotonic", lambda: real()+jump)
             else: monkeypatch.setattr(channels.clock, "monotonic", real)
             b.ch.text("stdout", None, f"{i}\n")
-            assert b.sock.poll(10_000), (i, b.dead, b.ch.backlog.front.texts, b.ch.awake, vars(b.ch.gathering), vars(b.ch.last))
+            assert b.sock.poll(10_000), (i, b.dead, b.ch.backlog.front.texts, b.ch.awake, vars(b.ch.gathering),
+                vars(b.ch.last))
             assert text_of(b.sock.recv_multipart()) == f"{i}\n"
         assert b.dead == []
 
@@ -58,7 +60,10 @@ def test_a_function_in_front_of_the_queue_is_due():
 
 def test_text_of_a_class_of_the_users_is_text(own):
     kc = own()
-    kc.run("class Text(str):\n    def __getitem__(self, i): raise ValueError\n    rfind = encode = __hash__ = None\nimport sys")
+    kc.run("class Text(str):\n"
+        "    def __getitem__(self, i): raise ValueError\n"
+        "    rfind = encode = __hash__ = None\n"
+        "import sys")
     assert kc.run("sys.stdout.write(Text('hello\\n'))").stdout == "hello\n"
     assert kc.run("6*7").result == "42"
 
@@ -310,7 +315,8 @@ def test_a_reply_behind_output_comes_behind_it_on_the_thread_of_iopub():
         ch.text("stdout", None, "b")
         ch.fence(lambda: ch.sent.append("fence"))
         ch.pump()
-        assert [frames if type(frames) is str else text_of(frames) if len(frames) > 1 else frames[0] for frames in ch.sent] == ["a", b"idle", "reply", "b", "fence"]
+        assert [frames if type(frames) is str else text_of(frames) if len(frames) > 1 else frames[0]
+            for frames in ch.sent] == ["a", b"idle", "reply", "b", "fence"]
 
 def test_replies_do_not_wait_for_a_reader_who_does_not_read():
     "He costs the output before the reply its time, 10 s; the reply passes by"

@@ -18,7 +18,8 @@ class TestKernel(jkt.KernelTests):
     kernel_name,language_name,file_extension = "ipymini","python",".py"
     code_hello_world = "print('hello, world')"
     code_stderr = "import sys; print('test', file=sys.stderr)"
-    completion_samples = [dict(text="zi", matches={"zip"}), dict(text="str.isal", matches={"isalnum", "isalpha"}), dict(text="import __fut", matches={"__future__"})]
+    completion_samples = [dict(text="zi", matches={"zip"}), dict(text="str.isal", matches={"isalnum", "isalpha"}),
+        dict(text="import __fut", matches={"__future__"})]
     complete_code_samples = ["1", "print('hello, world')", "def f(x):\n  return x*2\n\n\n", "%time 1"]
     incomplete_code_samples = ["print('''hello", "def f(x):\n  x*2", "for i in range(3):"]
     invalid_code_samples = ["import = 7q", "x x", "}"]
@@ -39,7 +40,8 @@ class TestWelcome(jkt.IopubWelcomeTests):
 
 given = {k for k in vars(TestKernel) if not k.startswith("_")}
 
-@pytest.mark.parametrize("name", sorted(k for k in vars(jkt.KernelTests) if not k.startswith(("_", "test_")) and not callable(getattr(jkt.KernelTests, k))))
+@pytest.mark.parametrize("name", sorted(k for k in vars(jkt.KernelTests) if not k.startswith(("_", "test_"))
+    and not callable(getattr(jkt.KernelTests, k))))
 def test_every_attribute_is_filled_in(name): assert name in given and getattr(TestKernel, name)
 
 @pytest.fixture(autouse=True)

@@ -114,10 +114,13 @@ def outputs(*messages):
     return [content.get("text") or content["data"]["text/plain"] for _,content,_ in past.messages()]
 
 def test_text_of_one_stream_is_one_output(): assert outputs(said("a\n"), said("b\n")) == ["a\nb\n"]
-def test_cleared_outputs_are_gone(): assert outputs(said("a"), message("clear_output", dict(wait=False)), said("b")) == ["b"]
+def test_cleared_outputs_are_gone():
+    assert outputs(said("a"), message("clear_output", dict(wait=False)), said("b")) == ["b"]
 def test_a_clear_that_waits_waits(): assert outputs(said("a"), message("clear_output", dict(wait=True))) == ["a"]
-def test_a_clear_that_waited_clears_at_the_next_output(): assert outputs(said("a"), message("clear_output", dict(wait=True)), said("b")) == ["b"]
-def test_a_display_is_as_it_was_updated_last(): assert outputs(shown("a", "d"), said("x"), shown("b", "d", "update_display_data")) == ["b", "x"]
+def test_a_clear_that_waited_clears_at_the_next_output():
+    assert outputs(said("a"), message("clear_output", dict(wait=True)), said("b")) == ["b"]
+def test_a_display_is_as_it_was_updated_last():
+    assert outputs(shown("a", "d"), said("x"), shown("b", "d", "update_display_data")) == ["b", "x"]
 def test_of_a_progress_bar_the_last_state_is_left(): assert outputs(said("\r 10%"), said("\r100%\n")) == ["100%\n"]
 
 def test_a_display_is_updated_by_a_later_cell():
@@ -147,9 +150,11 @@ def some():
 
 def chosen(argument, heard=None): return [past.number for past in replay.select(argument, some(), "mine", heard or {})]
 
-def test_cells_of_others_that_went_on_after_these_had_gone(): assert chosen("", dict(theirs="2026-01-01T00:00:05Z")) == [3]
+def test_cells_of_others_that_went_on_after_these_had_gone():
+    assert chosen("", dict(theirs="2026-01-01T00:00:05Z")) == [3]
 def test_cells_of_somebody_who_was_never_heard(): assert chosen("") == [2, 3]
-@pytest.mark.parametrize("argument, numbers", [("2", [2]), ("9", []), ("-1", [3]), ("-2", [2, 3]), ("--all", [1, 2, 3])])
+@pytest.mark.parametrize("argument, numbers",
+    [("2", [2]), ("9", []), ("-1", [3]), ("-2", [2, 3]), ("--all", [1, 2, 3])])
 def test_cells_by_number(argument, numbers): assert chosen(argument) == numbers
 def test_a_wrong_word_is_told():
     with pytest.raises(replay.BadArgument, match="--list"): chosen("sideways")

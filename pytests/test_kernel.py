@@ -8,9 +8,9 @@ from ipymini import __version__
 
 # -- around every request
 
-both = [("kernel_info_request", {}), ("complete_request", dict(code="impor", cursor_pos=5)), ("inspect_request", dict(code="len", cursor_pos=3, detail_level=0)),
-    ("is_complete_request", dict(code="1")), ("history_request", dict(hist_access_type="tail", n=1, raw=True, output=False)), ("comm_info_request", {}),
-    ("connect_request", {})]
+both = [("kernel_info_request", {}), ("complete_request", dict(code="impor", cursor_pos=5)),
+    ("inspect_request", dict(code="len", cursor_pos=3, detail_level=0)), ("is_complete_request", dict(code="1")),
+    ("history_request", dict(hist_access_type="tail", n=1, raw=True, output=False)), ("comm_info_request", {}), ("connect_request", {})]
 requests = [(ch, *r) for r in both for ch in ("shell", "control")] + [("shell", "execute_request", dict(code="1"))] + [("control", *r) for r in [
     ("usage_request", {}), ("interrupt_request", {}), ("list_subshell_request", {}), ("create_subshell_request", {}),
     ("debug_request", dict(type="request", seq=1, command="debugInfo"))]]
@@ -64,9 +64,11 @@ def test_all_identities_are_echoed(kc, channel):
         assert sock.recv_multipart()[:4] == [b"one", b"", b"two", b"<IDS|MSG>"]
 
 def test_one_session_for_all_channels(kc):
-    r = kc.run("import asyncio, threading; threading.Thread(target=print, args=('t',)).start(); print('x'); input()", allow_stdin=False)
+    r = kc.run("import asyncio, threading; threading.Thread(target=print, args=('t',)).start(); print('x'); input()",
+        allow_stdin=False)
     s = {m["header"]["session"] for m in [r.reply, *r.msgs]}
-    s |= {kc.request(t, {}, ch).reply["header"]["session"] for ch,t in (("shell", "kernel_info_request"), ("control", "usage_request"))}
+    s |= {kc.request(t, {}, ch).reply["header"]["session"] for ch,
+        t in (("shell", "kernel_info_request"), ("control", "usage_request"))}
     assert len(s) == 1
 
 def test_msg_ids_are_unique(kc):
@@ -134,10 +136,13 @@ def test_a_subscriber_to_a_topic_gets_that_topic_alone(kc):
 
 def test_kernel_info(kc):
     c = kc.request("kernel_info_request").content
-    assert set(c) >= {"status", "protocol_version", "implementation", "implementation_version", "language_info", "banner", "help_links", "supported_features"}
-    assert (c["status"], c["protocol_version"], c["implementation"], c["implementation_version"]) == ("ok", "5.5", "ipymini", __version__)
+    assert set(c) >= {"status", "protocol_version", "implementation", "implementation_version", "language_info",
+        "banner", "help_links", "supported_features"}
+    assert (c["status"], c["protocol_version"], c["implementation"], c["implementation_version"]) == ("ok", "5.5",
+        "ipymini", __version__)
     assert re.fullmatch(r"\d+\.\d+\.\d+", c["implementation_version"])
-    assert c["language_info"] == dict(name="python", version=sys.version.split()[0], mimetype="text/x-python", file_extension=".py", pygments_lexer="ipython3",
+    assert c["language_info"] == dict(name="python", version=sys.version.split()[0], mimetype="text/x-python",
+        file_extension=".py", pygments_lexer="ipython3",
         codemirror_mode=dict(name="ipython", version=3), nbconvert_exporter="python")
     assert sys.version in c["banner"]
     assert all(set(o) == {"text", "url"} for o in c["help_links"])
@@ -150,7 +155,8 @@ def test_kernel_info_is_the_same_on_control(kc):
 
 def test_connect(kc):
     with open(kc.file) as f: cfg = json.load(f)
-    assert kc.request("connect_request").content == dict({p: cfg[p] for p in ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")}, status="ok")
+    assert kc.request("connect_request").content == dict({p: cfg[p]
+        for p in ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")}, status="ok")
 
 def test_usage(kc):
     kc.request("usage_request", channel="control")
@@ -160,11 +166,13 @@ def test_usage(kc):
     assert isinstance(c["hostname"], str)
     assert 0 <= c["kernel_cpu"] and 10**7 < c["kernel_memory"] < 10**10
     assert 0 <= c["host_cpu_percent"] <= 100
-    assert set(c["host_virtual_memory"]) >= {"total", "available", "percent", "used", "free", "active", "inactive", "buffers", "cached", "shared", "slab"}
+    assert set(c["host_virtual_memory"]) >= {"total", "available", "percent", "used", "free", "active", "inactive",
+        "buffers", "cached", "shared", "slab"}
 
 def test_usage_counts_children(kc):
     before = kc.request("usage_request", channel="control").content["kernel_memory"]
-    kc.run("import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'x = bytearray(60_000_000); print(1, flush=True); input()'], stdin=-1, stdout=-1); p.stdout.readline()")
+    kc.run("import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'x = bytearray(60_000_000); "
+        "print(1, flush=True); input()'], stdin=-1, stdout=-1); p.stdout.readline()")
     after = kc.request("usage_request", channel="control").content["kernel_memory"]
     kc.run("p.kill(); p.wait()")
     assert after-before > 50_000_000
@@ -204,6 +212,8 @@ def test_getpass(kc):
     assert kc.wait(id).result == "'s3'"
 
 @pytest.mark.parametrize("kw", [dict(allow_stdin=False), dict(allow_stdin=None)], ids=str)
-def test_input_that_is_not_allowed_fails_at_once(kc, kw): assert kc.run("input()", **kw).error["ename"] == "StdinNotImplementedError"
+def test_input_that_is_not_allowed_fails_at_once(kc, kw):
+    assert kc.run("input()", **kw).error["ename"] == "StdinNotImplementedError"
 
-def test_input_is_not_allowed_by_default(kc): assert kc.request("execute_request", dict(code="input()")).error["ename"] == "StdinNotImplementedError"
+def test_input_is_not_allowed_by_default(kc):
+    assert kc.request("execute_request", dict(code="input()")).error["ename"] == "StdinNotImplementedError"

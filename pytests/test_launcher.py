@@ -9,7 +9,8 @@ launch = "import json, os, subprocess, sys, time\np = subprocess.Popen({argv}, s
 def launched():
     "Start a process that starts a kernel, by `argv` before the kernel's own: its Popen, a client, the pid of the kernel's group"
     made = []
-    def inner(argv=(), env="dict(JPY_PARENT_PID=str(os.getpid()))", stdin="subprocess.DEVNULL", sitecustomize=None, tmp=None):
+    def inner(argv=(), env="dict(JPY_PARENT_PID=str(os.getpid()))", stdin="subprocess.DEVNULL", sitecustomize=None,
+        tmp=None):
         file = connection_file()
         kernel = [sys.executable, "-m", "ipymini", "-f", file]
         argv = [*argv, *kernel] if not argv or argv[0] != "sh" else ["sh", "-c", argv[1].format(" ".join(kernel))]
@@ -18,7 +19,8 @@ def launched():
         if sitecustomize:
             (tmp/"sitecustomize.py").write_text(sitecustomize)
             envs["PYTHONPATH"] = f"{tmp}:{root}"
-        p = subprocess.Popen([sys.executable, "-c", launch.format(argv=argv, env=env, stdin=stdin)], stdout=subprocess.PIPE, env=envs)
+        p = subprocess.Popen([sys.executable, "-c", launch.format(argv=argv, env=env, stdin=stdin)],
+            stdout=subprocess.PIPE, env=envs)
         pid = int(p.stdout.readline())
         until(lambda: has_ports(file), "the ports of a kernel")
         kc = connect(file)
@@ -39,7 +41,8 @@ def dies_with(p, pid, timeout=5):
     p.wait()
     until(lambda: not group(pid), "the kernel to end with its launcher", timeout)
 
-@pytest.mark.parametrize("what", ["idle", "sleep", "loop", "await", "C code", "input", "child", "threads", "process pool", "swallowing"])
+@pytest.mark.parametrize("what", ["idle", "sleep", "loop", "await", "C code", "input", "child", "threads",
+    "process pool", "swallowing"])
 def test_the_kernel_goes_with_its_launcher(launched, what):
     p,kc,pid = launched()
     begin(kc, cells[what])
@@ -51,7 +54,8 @@ def test_stubborn_children_go_with_the_launcher(launched, what):
     begin(kc, stubborn[what])
     dies_with(p, pid)
 
-@pytest.mark.parametrize("argv", [["sh", "{}"], ["sh", "{}; true"], ["sh", "sh -c '{}; true'; true"], ["sh", "exec {}"], ["sh", "({} &)"], ["nice"], ["env", "A=1"]])
+@pytest.mark.parametrize("argv", [["sh", "{}"], ["sh", "{}; true"], ["sh", "sh -c '{}; true'; true"],
+    ["sh", "exec {}"], ["sh", "({} &)"], ["nice"], ["env", "A=1"]])
 def test_whatever_stands_between_launcher_and_kernel(launched, argv):
     p,kc,pid = launched(argv)
     assert kc.run("1").result == "1"
@@ -83,7 +87,8 @@ def test_without_pidfd_the_kernel_goes_with_its_launcher(launched, tmp_path, wha
     dies_with(p, pid)
 
 def test_where_pidfd_is_forbidden_the_kernel_goes_with_its_launcher(launched, tmp_path):
-    p,kc,pid = launched(sitecustomize="import os\ndef no(*a): raise PermissionError(1, 'seccomp')\nos.pidfd_open = no\n", tmp=tmp_path)
+    p,kc,pid = launched(sitecustomize="import os\ndef no(*a): raise PermissionError(1, 'seccomp')\n"
+        "os.pidfd_open = no\n", tmp=tmp_path)
     kc.run("1")
     dies_with(p, pid)
 
@@ -107,20 +112,23 @@ def test_the_end_of_stdin_is_nothing_otherwise(launched, value):
     assert kc.run("import time; time.sleep(.3); 1").result == "1"
 
 def test_bytes_on_stdin_do_not_end_the_kernel(launched):
-    p,kc,pid = launched(["sh", "(echo hello; cat) | {}"], env="dict(JPY_PARENT_PID='', IPYMINI_EXIT_ON_STDIN_EOF='1')", stdin="subprocess.PIPE")
+    p,kc,pid = launched(["sh", "(echo hello; cat) | {}"],
+        env="dict(JPY_PARENT_PID='', IPYMINI_EXIT_ON_STDIN_EOF='1')", stdin="subprocess.PIPE")
     assert kc.run("import time; time.sleep(.2); 1").result == "1"
     dies_with(p, pid)
 
 def test_children_do_not_eat_the_launchers_pipe(launched):
     p,kc,pid = launched(env="dict(JPY_PARENT_PID='', IPYMINI_EXIT_ON_STDIN_EOF='1')", stdin="subprocess.PIPE")
-    assert kc.run("import subprocess; subprocess.run('cat', stdout=subprocess.PIPE, timeout=5).stdout", timeout=8).result == "b''"
+    assert kc.run("import subprocess; subprocess.run('cat', stdout=subprocess.PIPE, timeout=5).stdout",
+        timeout=8).result == "b''"
 
 def test_the_exit_code_of_an_orphan_is_1():
     file = connection_file()
     launcher = subprocess.Popen(["sleep", "60"])
     env = {**os.environ, "JPY_PARENT_PID": str(launcher.pid)}
     env.pop("PYTEST_CURRENT_TEST", None)
-    p = subprocess.Popen([sys.executable, "-m", "ipymini", "-f", file], env=env, start_new_session=True, stdin=subprocess.DEVNULL)
+    p = subprocess.Popen([sys.executable, "-m", "ipymini", "-f", file], env=env, start_new_session=True,
+        stdin=subprocess.DEVNULL)
     until(lambda: has_ports(file), "the ports of a kernel")
     kc = connect(file)
     kc.run("1")

@@ -12,7 +12,8 @@ import arrows
 
 # from below: a room imports only what stands before it, or on its own floor; `environments` and `pods` stand beside, and import nothing of these but the version, and `system.jobs`
 floors = ["__init__ limits", "wire parent cell contents light_asyncio tracebacks system",
-    "interrupts subshell capture output history cursor held completer channels debugger compat features", "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
+    "interrupts subshell capture output history cursor held completer channels debugger compat features",
+    "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
 beside = {"environments", "pods"}
 
 rooms = {name.strip(): (set(ours.split()), set(libraries.split()))
@@ -30,7 +31,8 @@ def functions(tree, name=""):
     "(dotted name, node) of each function in `tree`, and of the code around them as ('', tree)"
     yield name,tree
     for o in ast.iter_child_nodes(tree):
-        inner = f"{name}.{o.name}".strip(".") if hasattr(o, "name") and not isinstance(o, (ast.alias, ast.ExceptHandler)) else name
+        inner = f"{name}.{o.name}".strip(".") if hasattr(o, "name") and not isinstance(o,
+            (ast.alias, ast.ExceptHandler)) else name
         if isinstance(o, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)): yield from functions(o, inner)
 
 def own(node):
@@ -65,23 +67,29 @@ def test_no_import_goes_upwards():
     "But for `wait_until`, which a cell finds in the package itself"
     pairs = {(room, other) for room,(ours,_) in rooms.items() for other in ours}
     inside = {(room, other) for room,other in pairs if not {room.partition(".")[0], other.partition(".")[0]} & beside}
-    assert {(room, other) for room,other in inside if floor(other) > floor(room)} == {("__init__", "features.wait_until")}
+    assert {(room, other) for room,other in inside
+        if floor(other) > floor(room)} == {("__init__", "features.wait_until")}
 
 def test_no_import_cycle(): assert arrows.cycles(arrows.all_arrows(arrows.package)) == []
 
-def test_eight_folders_at_most(): assert len([name for name in files if (arrows.package/name/"__init__.py").exists()]) <= 8
+def test_eight_folders_at_most():
+    assert len([name for name in files if (arrows.package/name/"__init__.py").exists()]) <= 8
 
-def test_only_channels_use_zmq(): assert {m.partition(".")[0] for m in trees if "zmq" in libraries(trees[m])} == {"channels"}
+def test_only_channels_use_zmq():
+    assert {m.partition(".")[0] for m in trees if "zmq" in libraries(trees[m])} == {"channels"}
 
 def test_only_environments_use_jupyter():
     assert {m for m in trees if libraries(trees[m]) & {"jupyter_client", "jupyter_core"}} == \
-        {"environments.container", "environments.kernelspecs", "environments.provisioner", "environments.server", "environments.session"}
+        {"environments.container", "environments.kernelspecs", "environments.provisioner", "environments.server",
+            "environments.session"}
 
-def test_bridge_has_no_threads_and_no_sockets(): assert not libraries(trees["bridge"]) & {"threading", "_thread", "socket", "zmq", "concurrent"}
+def test_bridge_has_no_threads_and_no_sockets():
+    assert not libraries(trees["bridge"]) & {"threading", "_thread", "socket", "zmq", "concurrent"}
 
 def test_debugpy_is_imported_on_first_use():
-    assert not any("debugpy" in libraries(ast.Module([o], [])) for m in trees if m.startswith("debugger") for o in trees[m].body if isinstance(o,
-        (ast.Import, ast.ImportFrom)))
+    assert not any("debugpy" in libraries(ast.Module([o], [])) for m in trees if m.startswith("debugger")
+        for o in trees[m].body if isinstance(o,
+            (ast.Import, ast.ImportFrom)))
 
 @pytest.mark.parametrize("room", ["bridge", "interrupts", "subshell"])
 def test_kernel_imports_what_runs_code_only_when_sockets_answer(room):
@@ -102,8 +110,10 @@ def test_one_contextvar(): assert where(calls("ContextVar")) == {"parent"}
 
 def test_only_serve_tells_busy_and_idle():
     "`still_busy` repeats a busy that another request's idle has covered, `greeting` says `starting`"
-    says = lambda o: isinstance(o, ast.keyword) and o.arg == "execution_state" or isinstance(o, ast.Constant) and o.value == "execution_state"
-    assert where(says) == {"kernel.Kernel.tell_busy", "kernel.Kernel.tell_idle", "kernel.Kernel.still_busy", "kernel.Kernel.greeting"}
+    says = lambda o: isinstance(o, ast.keyword) and o.arg == "execution_state" or isinstance(o,
+        ast.Constant) and o.value == "execution_state"
+    assert where(says) == {"kernel.Kernel.tell_busy", "kernel.Kernel.tell_idle", "kernel.Kernel.still_busy",
+        "kernel.Kernel.greeting"}
 
 def test_only_serve_replies():
     for name in ("tell_busy", "tell_idle"): assert where(calls(name)) == {"kernel.Kernel.serve"}
@@ -111,12 +121,14 @@ def test_only_serve_replies():
 
 def test_nobody_sleeps():
     "But where no event tells: of the end of the launcher or of children, of a condition that a cell waits for, of what a client has read; and for a signal"
-    assert where(calls("sleep")) <= {"signals.Signals.on_end", "system.processes.wait_process", "system.processes.reap", "features.wait_until.wait_until",
+    assert where(calls("sleep")) <= {"signals.Signals.on_end", "system.processes.wait_process",
+        "system.processes.reap", "features.wait_until.wait_until",
         "pods.process.Process.wait_for_end", "environments.session.end", "kernel.send_behind_output"}
 
 def test_no_timer_repeats():
     "But for a GUI toolkit that `%gui` has enabled"
-    assert where(calls("call_later")) <= {"history.HistoryWriter.save_soon", "subshells.Subshells.later", "features.gui.Turns.next"}
+    assert where(calls("call_later")) <= {"history.HistoryWriter.save_soon", "subshells.Subshells.later",
+        "features.gui.Turns.next"}
 
 def catches(name):
     def test(o):
@@ -125,8 +137,8 @@ def catches(name):
     return test
 
 # around pickling, repr and reading of the user's objects, at either end, and his input()
-caught_in_pods = {"pods.replies.Replies.value", "pods.replies.Replies.pickled", "pods.replies.short_repr", "pods.client.read", "pods.client.exception", "pods.show.ask",
-    "pods.pool.in_threads.run", "pods.pool.Work.run"}
+caught_in_pods = {"pods.replies.Replies.value", "pods.replies.Replies.pickled", "pods.replies.short_repr",
+    "pods.client.read", "pods.client.exception", "pods.show.ask", "pods.pool.in_threads.run", "pods.pool.Work.run"}
 
 def test_exceptions_are_caught_by_name():
     "All of them only where a fault has to become an answer, and around calls into the user's own code"
@@ -149,9 +161,11 @@ def test_exceptions_are_caught_by_name():
 
 def test_base_exceptions_are_caught_around_user_code_only():
     "`run_untraced` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
-    assert where(catches("BaseException")) <= {"bridge.Bridge.execute", "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless",
+    assert where(catches("BaseException")) <= {"bridge.Bridge.execute",
+        "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless",
         "contents.error_content", "interrupts.UserCode.drive",
-        "subshell.Subshell.forever", "interrupts.UserCode.outcome", "debugger.untraced.run_untraced.run", "debugger.values.brief", "channels.waker.Waker.wake",
+        "subshell.Subshell.forever", "interrupts.UserCode.outcome", "debugger.untraced.run_untraced.run",
+        "debugger.values.brief", "channels.waker.Waker.wake",
         "compat.loops.aside.call", "compat.loops.run_nested", "compat.threads.carry_into_threads.starting",
         "compat.threads.carry_into_pools.apply_async", "compat.threads.on_behalf.call", "compat.threads.items",
         "pods.child.attempt", "pods.segments.Segment.__init__", "pods.link.Link.greet", "pods.pool.Work.wait"}  # which take their frame out and raise it again
@@ -162,7 +176,8 @@ def test_no_branch_for_a_python_that_is_not_supported():
         "pods.start", "pods.client.command"}  # a pod's interpreter may be any from 3.8 on
 
 def test_only_the_fields_of_small_classes_are_typed_on_the_left():
-    assert where(lambda o: isinstance(o, ast.AnnAssign)) == {"environments.kernelspecs.Kernel", "environments.pythons.Python", "environments.install.Plan",
+    assert where(lambda o: isinstance(o, ast.AnnAssign)) == {"environments.kernelspecs.Kernel",
+        "environments.pythons.Python", "environments.install.Plan",
         "environments.install.Start", "environments.named.Environment"}
 
 def test_print_is_for_the_command_line_and_for_magics():

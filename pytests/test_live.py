@@ -46,11 +46,14 @@ model,text,table = Model(),'some text',{'first key': {'deep': 1}}
 Live = type('Live', (), {'attribute_of_a_class': 1})
 """
 
-def complete(kc, code, pos=None): return kc.request("complete_request", dict(code=code, cursor_pos=len(code) if pos is None else pos)).content
+def complete(kc, code, pos=None):
+    return kc.request("complete_request", dict(code=code, cursor_pos=len(code) if pos is None else pos)).content
 
 def asked(kc): return json.loads(eval(kc.run("_json.dumps(asked)", store_history=False).result))
 
-def types(kc, code): return {one["text"]: (one["type"], one["signature"]) for one in complete(kc, code)["metadata"]["_jupyter_types_experimental"]}
+def types(kc, code):
+    return {one["text"]: (one["type"], one["signature"])
+        for one in complete(kc, code)["metadata"]["_jupyter_types_experimental"]}
 
 @pytest.fixture
 def counted(kc):
@@ -60,17 +63,25 @@ def counted(kc):
 
 # -- what lives
 
-@pytest.mark.parametrize("code, text", [("mod", "model"), ("prin", "print"), ("imp", "import"), ("x = Tru", "True"), ("model.we", "weights"), ("model.", "fit"),
-    ("model.weights.app", "append"), ("print(1, model.fi", "fit"), ("x = [text.up", "upper"), ("f'{text.up", "upper"), ("f'{te", "text"), ("'abc'.up", "upper"), ("[1].app", "append"),
-    ("table['first key'].ke", "keys"), ("Live.attr", "attribute_of_a_class"), ("model.fit(1, ep", "epochs="), ("model.fit(epochs=1, no", "noted="), ("Path('a', mo", "model"),
-    ("print(1, se", "sep="), ("from os import pa", "path"), ("from os.path import isd, exi", "exists"), ("import js", "json"), ("import xml.et", "xml.etree"),
-    ("%timeit model.fi", "fit"), ("for x in text:\n    mod", "model"), ("# model.fi", "fit"), ("await model.fi", "fit"), ("import os\nos.path.jo", "join"), ("import json as other\nother.dum", "dumps"), ("import json as other\noth", "other"),
-    ("from os import path as place, sep\nplace.jo", "join"), ("import json as text\ntext.dum", "dumps"), ("import json as text\ntext.dumps(1, ind", "indent="), ("@functools.wr", "wraps"), ("model. fi"[:6]+"fi", "fit")])
+@pytest.mark.parametrize("code, text", [("mod", "model"), ("prin", "print"), ("imp", "import"), ("x = Tru", "True"),
+    ("model.we", "weights"), ("model.", "fit"),
+    ("model.weights.app", "append"), ("print(1, model.fi", "fit"), ("x = [text.up", "upper"), ("f'{text.up", "upper"),
+    ("f'{te", "text"), ("'abc'.up", "upper"), ("[1].app", "append"),
+    ("table['first key'].ke", "keys"), ("Live.attr", "attribute_of_a_class"), ("model.fit(1, ep", "epochs="),
+    ("model.fit(epochs=1, no", "noted="), ("Path('a', mo", "model"),
+    ("print(1, se", "sep="), ("from os import pa", "path"), ("from os.path import isd, exi", "exists"),
+    ("import js", "json"), ("import xml.et", "xml.etree"),
+    ("%timeit model.fi", "fit"), ("for x in text:\n    mod", "model"), ("# model.fi", "fit"),
+    ("await model.fi", "fit"), ("import os\nos.path.jo", "join"), ("import json as other\nother.dum", "dumps"),
+    ("import json as other\noth", "other"),
+    ("from os import path as place, sep\nplace.jo", "join"), ("import json as text\ntext.dum", "dumps"),
+    ("import json as text\ntext.dumps(1, ind", "indent="), ("@functools.wr", "wraps"), ("model. fi"[:6]+"fi", "fit")])
 def test_what_lives_is_completed_without_jedi(counted, code, text):
     assert text in complete(counted, code)["matches"]
     assert asked(counted) == []
 
-@pytest.mark.parametrize("code, text", [("table['fi", "first key"), ("table['first key']['de", "deep"), ("open('/et", "/etc/"), ("%timei", "%timeit"), ("%cd /et", "/etc/")])
+@pytest.mark.parametrize("code, text", [("table['fi", "first key"), ("table['first key']['de", "deep"),
+    ("open('/et", "/etc/"), ("%timei", "%timeit"), ("%cd /et", "/etc/")])
 def test_what_other_matchers_know_is_completed_without_jedi(counted, code, text):
     assert any(text in match for match in complete(counted, code)["matches"])
     assert asked(counted) == []
@@ -81,15 +92,21 @@ def test_attributes_that_begin_with_an_underscore_come_when_they_are_asked_for(c
 
 # -- what does not live
 
-@pytest.mark.parametrize("code, text", [("fresh = [1]\nfresh.app", "append"), ("fresh = [1]\nfre", "fresh"), ("def f(argument):\n    arg", "argument"), ("lambda argument: arg", "argument"),
-    ("text.upper().low", "lower"), ("import this_one_is_not_there, chunk\nthis_o", "this_one_is_not_there"), ("def text(amount): pass\ntext(am", "amount="), ("for item in 'abc': ite", "item"), ("with open('x') as handle:\n    han", "handle"),
+@pytest.mark.parametrize("code, text", [("fresh = [1]\nfresh.app", "append"), ("fresh = [1]\nfre", "fresh"),
+    ("def f(argument):\n    arg", "argument"), ("lambda argument: arg", "argument"),
+    ("text.upper().low", "lower"), ("import this_one_is_not_there, chunk\nthis_o", "this_one_is_not_there"),
+    ("def text(amount): pass\ntext(am", "amount="), ("for item in 'abc': ite", "item"),
+    ("with open('x') as handle:\n    han", "handle"),
     ("model.fit(1).app", "append"), ("def f(key_name): pass\nf(key_n", "key_name=")])
 def test_what_does_not_live_yet_is_asked_of_jedi(counted, code, text):
     assert text in complete(counted, code)["matches"]
     assert asked(counted)
 
-@pytest.mark.parametrize("code", ["text = [1]\ntext.app", "for text in [[1]]: text.app", "if (text := [1]): text.app", "def f(text=[]):\n    text.app"])
-def test_a_name_that_the_cell_gives_another_value_means_that_value(counted, code): assert "append" in complete(counted, code)["matches"]
+@pytest.mark.parametrize("code", ["text = [1]\ntext.app", "for text in [[1]]: text.app", "if (text := [1]): text.app",
+    "def f(text=[]):\n"
+    "    text.app"])
+def test_a_name_that_the_cell_gives_another_value_means_that_value(counted, code):
+    assert "append" in complete(counted, code)["matches"]
 
 def test_what_follows_the_cursor_gives_no_name_a_value(counted):
     code = "text.up\ntext = [1]"
@@ -112,7 +129,8 @@ def test_a_hundred_thousand_names_are_none_of_jedis(counted):
 
 def runs(kc): return eval(kc.run("ran", store_history=False).result)
 
-@pytest.mark.parametrize("code", ["model.", "model.s", "model.score.", "model.score.upp", "model.cached.", "model.part.", "model.part.missing.", "model.part.missing.x", "model.cached[0].x", "Model.", "model.fit(",
+@pytest.mark.parametrize("code", ["model.", "model.s", "model.score.", "model.score.upp", "model.cached.",
+    "model.part.", "model.part.missing.", "model.part.missing.x", "model.cached[0].x", "Model.", "model.fit(",
     "model.score.upper(", "model.score['"])
 def test_no_code_of_the_users_runs(counted, code):
     complete(counted, code)
@@ -125,10 +143,15 @@ def test_the_setting_evaluation_lets_properties_run(counted):
 
 # -- types and signatures
 
-@pytest.mark.parametrize("code, want", [("model.kin", ("instance", "")), ("model.sco", ("property", "")), ("model.cach", ("property", "")), ("model.weigh", ("instance", "")), ("mode", ("instance", "")),
-    ("Mode", ("class", "")), ("functool", ("module", "")), ("functools.wrap", None), ("model.fit(rat", ("param", "")), ("whil", ("keyword", "")), ("model.loa", ("function", "(path)")),
-    ("model.coun", ("function", "(items, /)")), ("Model.fi", ("function", "(self, data, epochs=1, *, noted=..., rate: float = 0.5) -> list")),
-    ("model.fi", ("function", "(data, epochs=1, *, noted=..., rate: float = 0.5) -> list")), ("text.cente", ("function", "(width, fillchar=' ', /)")), ("sorte", ("function", "(iterable, /, *, key=None, reverse=False)"))])
+@pytest.mark.parametrize("code, want", [("model.kin", ("instance", "")), ("model.sco", ("property", "")),
+    ("model.cach", ("property", "")), ("model.weigh", ("instance", "")), ("mode", ("instance", "")),
+    ("Mode", ("class", "")), ("functool", ("module", "")), ("functools.wrap", None), ("model.fit(rat", ("param", "")),
+    ("whil", ("keyword", "")), ("model.loa", ("function", "(path)")),
+    ("model.coun", ("function", "(items, /)")),
+    ("Model.fi", ("function", "(self, data, epochs=1, *, noted=..., rate: float = 0.5) -> list")),
+    ("model.fi", ("function", "(data, epochs=1, *, noted=..., rate: float = 0.5) -> list")),
+    ("text.cente", ("function", "(width, fillchar=' ', /)")),
+    ("sorte", ("function", "(iterable, /, *, key=None, reverse=False)"))])
 def test_type_and_signature_are_those_of_the_object(counted, code, want):
     (found,) = {name: one for name,one in types(counted, code).items() if one[0] != "magic"}.values()
     assert found == want if want else found[0] == "function" and "wrapped" in found[1]
@@ -209,5 +232,6 @@ def test_nothing_that_ipython_lists_with_jedi_is_missing(own, theme):
     comparing.prepare(kc, [theme])
     outcomes = [comparing.compare(kc, case) for case in comparing.cases([theme])[::3]]
     assert any(outcome.found for outcome in outcomes)
-    unexplained = {outcome.case.shown: lost for outcome in outcomes if (lost := {text for text in outcome.missing if not comparing.explain(outcome, text)})}
+    unexplained = {outcome.case.shown: lost for outcome in outcomes
+        if (lost := {text for text in outcome.missing if not comparing.explain(outcome, text)})}
     assert unexplained == {}

@@ -1,10 +1,15 @@
 "Loops that a plain cell runs, its own and ours; what leaves a loop; what a cell sees of our tasks"
 import pytest, signal
 
-@pytest.mark.parametrize("run", ["asyncio.run(f())", "asyncio.Runner().run(f())", "asyncio.new_event_loop().run_until_complete(f())",
-    "asyncio.get_event_loop().run_until_complete(f())", "asyncio.get_running_loop().run_until_complete(asyncio.ensure_future(f()))"])
+@pytest.mark.parametrize("run", ["asyncio.run(f())", "asyncio.Runner().run(f())",
+    "asyncio.new_event_loop().run_until_complete(f())",
+    "asyncio.get_event_loop().run_until_complete(f())",
+    "asyncio.get_running_loop().run_until_complete(asyncio.ensure_future(f()))"])
 def test_a_plain_cell_runs_a_coroutine(kc, run):
-    kc.run("import asyncio\nasync def f():\n    await asyncio.sleep(.01)\n    return asyncio.current_task() is not None and 42")
+    kc.run("import asyncio\n"
+        "async def f():\n"
+        "    await asyncio.sleep(.01)\n"
+        "    return asyncio.current_task() is not None and 42")
     assert kc.run(run).result == "42"
     assert kc.run("await f()").result == "42"
 
@@ -15,7 +20,12 @@ def test_callbacks_that_wait_are_called_once_while_our_loop_runs_nested(kc):
     assert kc.run("await asyncio.sleep(0)\nseen").result == "[0, 1, 2, 3, 4]"
 
 def test_run_until_complete_of_our_loop_is_interrupted_and_its_task_cancelled(kc):
-    kc.run("import asyncio\ncancelled = []\nasync def f():\n    print('on')\n    try: await asyncio.sleep(60)\n    finally: cancelled.append(1)")
+    kc.run("import asyncio\n"
+        "cancelled = []\n"
+        "async def f():\n"
+        "    print('on')\n"
+        "    try: await asyncio.sleep(60)\n"
+        "    finally: cancelled.append(1)")
     id = kc.cell("asyncio.get_event_loop().run_until_complete(f())")
     kc.wait(id, until=lambda r: "on" in r.stdout)
     kc.interrupt()
@@ -32,7 +42,9 @@ def test_a_cell_that_cancels_all_other_tasks_leaves_the_kernel_alive(kc):
 
 def test_what_a_signal_handler_raises_while_a_cell_awaits_is_raised_at_the_await(kc):
     code = "import asyncio, signal\nclass Late(Exception): pass\ndef late(*args): raise Late('too late')\nold = signal.signal(signal.SIGALRM, late)\n"
-    r = kc.run(code + "signal.setitimer(signal.ITIMER_REAL, .1)\ntry: await asyncio.sleep(60)\nexcept Late as e: print('caught', e)")
+    r = kc.run(code + "signal.setitimer(signal.ITIMER_REAL, .1)\n"
+        "try: await asyncio.sleep(60)\n"
+        "except Late as e: print('caught', e)")
     assert (r.status, r.stdout) == ("ok", "caught too late\n")
 
 def test_what_a_signal_handler_raises_between_cells_is_told(kc):
@@ -43,7 +55,11 @@ def test_what_a_signal_handler_raises_between_cells_is_told(kc):
 
 def test_pythons_own_handler_of_SIGINT_ends_a_cell_that_awaits(own):
     kc = own()
-    id = kc.cell("import asyncio, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nprint('on')\nawait asyncio.sleep(60)")
+    id = kc.cell(
+        "import asyncio, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "print('on')\n"
+        "await asyncio.sleep(60)")
     kc.wait(id, until=lambda r: "on" in r.stdout)
     kc.interrupt()
     assert kc.wait(id).content["ename"] == "KeyboardInterrupt"
@@ -54,7 +70,11 @@ def test_SystemExit_of_a_background_task_is_told(kc):
     assert kc.run("1").result == "1"
 
 def test_the_exception_of_a_callback_reaches_its_cell_though_a_cell_has_taken_its_own_handler_back(own_kc):
-    own_kc.run("import asyncio\nloop = asyncio.get_running_loop()\nloop.set_exception_handler(lambda *args: None)\nloop.set_exception_handler(None)")
+    own_kc.run(
+        "import asyncio\n"
+        "loop = asyncio.get_running_loop()\n"
+        "loop.set_exception_handler(lambda *args: None)\n"
+        "loop.set_exception_handler(None)")
     id = own_kc.cell("go = loop.create_future()\ngo.add_done_callback(lambda _: 1/0)")
     own_kc.wait(id)
     later = own_kc.run("go.set_result(1)\nawait asyncio.sleep(0)")
@@ -158,6 +178,9 @@ def test_SIGUSR1_shows_the_stacks_in_the_cell_that_runs_and_in_the_log(own, tmp_
 
 def test_a_handler_of_the_users_for_SIGUSR1_is_left_alone(own):
     kc = own()
-    r = kc.run("import os, signal\nold = signal.signal(signal.SIGUSR1, lambda *args: print('mine'))\nos.kill(os.getpid(), signal.SIGUSR1)")
+    r = kc.run(
+        "import os, signal\n"
+        "old = signal.signal(signal.SIGUSR1, lambda *args: print('mine'))\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)")
     assert (r.stdout, r.stderr) == ("mine\n", "")
     assert kc.run("os.kill(os.getpid(), signal.SIGUSR1)").stdout == "mine\n"

@@ -26,7 +26,7 @@ nbval==0.11.0 tests: sample_notebook, exceptions, minimal_example, test_coalesce
 tqdm==4.70.1 .: tests_notebook
 jupytext==1.19.6 tests/data/notebooks/inputs/ipynb_py: Notebook with function and cell metadata 164, text_outputs_and_images, jupyter, frozen_cell"""
 lines = [line.partition(": ") for line in books.strip().splitlines()]
-cases = [(where.split()[0], f"{where.split()[1]}/{name}.ipynb") for where,_,names in lines for name in names.split(", ")]
+cases = [(where.split()[0], f"{where.split()[1]}/{name}.ipynb") for where,_, names in lines for name in names.split(", ")]
 
 def run(*cmd): return subprocess.run(list(map(str, cmd)), capture_output=True, text=True, timeout=250)
 
@@ -49,7 +49,8 @@ def peer():
     d = Path(given) if given else venvs/"peer-ipykernel"
     py = d/"bin/python"
     if run(py, "-c", "import ipykernel, ipympl, matplotlib, numpy").returncode == 0 if py.exists() else False: return py
-    versions = [f"{n}=={__import__('importlib.metadata').metadata.version(n)}" for n in ("ipython", "ipympl", "matplotlib", "numpy", "ipywidgets")]
+    versions = [f"{n}=={__import__('importlib.metadata').metadata.version(n)}"
+        for n in ("ipython", "ipympl", "matplotlib", "numpy", "ipywidgets")]
     rmtree(d, ignore_errors=True)
     r = run(sys.executable, "-m", "venv", d)
     if not r.returncode: r = run(py, "-m", "pip", "install", "ipykernel", *versions)
@@ -73,7 +74,9 @@ def executed(path, kernel, specs, cwd):
     nb = nbformat.read(path, 4)
     km = KernelManager(kernel_name=kernel, kernel_spec_manager=specs)
     nb.metadata.kernelspec = dict(name=kernel, display_name=kernel, language="python")
-    try: nbclient.NotebookClient(nb, km=km, timeout=60, allow_errors=True, resources=dict(metadata=dict(path=str(cwd)))).execute()
+    try:
+        nbclient.NotebookClient(nb, km=km, timeout=60, allow_errors=True,
+            resources=dict(metadata=dict(path=str(cwd)))).execute()
     finally: km.shutdown_kernel(now=True)  # nbclient leaves a manager that it was given as it is
     return [c for c in nb.cells if c.cell_type == "code"]
 

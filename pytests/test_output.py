@@ -9,7 +9,8 @@ def stopped(kc, id):
 
 # -- streams
 
-@pytest.mark.parametrize("code", ["print('now')", "print('now', end='')", "import sys; sys.stderr.write('now')", "import os; os.write(1, b'now')",
+@pytest.mark.parametrize("code", ["print('now')", "print('now', end='')", "import sys; sys.stderr.write('now')",
+    "import os; os.write(1, b'now')",
     "import os; os.system('printf now')", "display('now')"])
 def test_output_arrives_while_the_cell_runs(kc, code):
     id = kc.cell(f"{code}\nimport time; time.sleep(60)")
@@ -24,14 +25,18 @@ def test_first_output_leaves_at_once(kc):
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 def test_steady_output_is_gathered(kc, name):
-    r = kc.run(f"import sys, time\nend = time.monotonic()+1.5\nwhile time.monotonic() < end: sys.{name}.write('x'); time.sleep(.002)")
+    r = kc.run(
+        "import sys, time\n"
+        "end = time.monotonic()+1.5\n"
+        f"while time.monotonic() < end: sys.{name}.write('x'); time.sleep(.002)")
     assert densest(dates(r, name)) <= 51
 
 def test_steady_output_is_not_held_back(kc):
     r = kc.run("import time\nfor i in range(500): print(i); time.sleep(.002)")
     assert len(dates(r, "stdout")) > 10
 
-def test_a_print_is_one_message(kc): assert [c["text"] for c in kc.run("print('a', 1, end='!\\n')").of("stream")] == ["a 1!\n"]
+def test_a_print_is_one_message(kc):
+    assert [c["text"] for c in kc.run("print('a', 1, end='!\\n')").of("stream")] == ["a 1!\n"]
 
 def test_flush_is_gathered_too(kc):
     r = kc.run("for i in range(3000): print(i, flush=True)")
@@ -45,7 +50,8 @@ def test_flush_sends_what_would_wait(kc):
 
 @pytest.mark.slow
 def test_flush_sends_what_would_wait_behind_other_text(kc):
-    r = kc.run("import ctypes, time; time.sleep(1.1); print('x', flush=True); print('y', flush=True); ctypes.PyDLL(None).usleep(2_000_000)")
+    r = kc.run("import ctypes, time; time.sleep(1.1); print('x', flush=True); print('y', flush=True); "
+        "ctypes.PyDLL(None).usleep(2_000_000)")
     assert r.msgs[-1]["header"]["date"].timestamp()-dates(r, "stdout")[1] > 1
 
 def test_big_text_is_split(kc):
@@ -82,21 +88,23 @@ def test_nothing_runs_while_nothing_is_written(own, code):
     kc.wait(id, reply=False, idle=False, until=lambda r: "execute_input" in r.types)
     end,before = time.monotonic()+20,None
     while before != (before := switches(kc.proc.pid)):  # history is written a second after the cell
-        if time.monotonic() > end: raise TimeoutError(f"20 s passed: waited for 2 s without a context switch")
+        if time.monotonic() > end: raise TimeoutError("20 s passed: waited for 2 s without a context switch")
         time.sleep(2)
 
 @pytest.mark.parametrize("code,text", [("print('a'); import sys; print('b', file=sys.stderr); print('c')", "a\nb\nc\n"),
     ("print('a'); display(1); print('b'); display(2); 3", "a\n<1>b\n<2><3>"),
     ("print('a'); 1/0", "a\n<ZeroDivisionError>"), ("import os; os.write(1, b'a\\n'); 1/0", "a\n<ZeroDivisionError>"),
     ("import os; os.write(1, b'a'); print()", "a\n"), ("import os; os.write(1, b'a\\n'); print('b')", "a\nb\n"),
-    ("import os; os.write(2, b'a'); print('b')", "ab\n"), ("print('a'); import os; os.write(1, b'b\\n'); display(1)", "a\nb\n<1>"),
+    ("import os; os.write(2, b'a'); print('b')", "ab\n"),
+    ("print('a'); import os; os.write(1, b'b\\n'); display(1)", "a\nb\n<1>"),
     ("import os; print('a'); os.system('echo b; echo c >&2'); print('d')", "a\nb\nc\nd\n"),
     ("import os; os.write(1, b'a\\n'); os.system('echo b') or None", "a\nb\n"),
     ("import ctypes; c = ctypes.CDLL(None); print('a'); c.printf(b'b\\n'); c.fflush(None); print('c')", "a\nb\nc\n"),
     ("print('a'); !echo b\nprint('c')", None)])
 def test_order_is_the_programs(kc, code, text):
     if text is None: code,text = "print('a')\n!echo b\nprint('c')","a\nb\r\nc\n"
-    assert texts(kc.run(code+"; None" if "; 3" not in code and "1/0" not in code else code)) in (text, text.replace("\r", ""))
+    assert texts(kc.run(code+"; None" if "; 3" not in code and "1/0" not in code else code)) in (text,
+        text.replace("\r", ""))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
@@ -104,7 +112,9 @@ def test_order_of_many_writers(kc, seed):
     ways = ["print({0})", "sys.stderr.write('{0}\\n')", "display({0})", "os.write(1, b'{0}\\n')", "os.system('echo {0}')", "subprocess.run(['echo', '{0}'])",
         "sys.stdout.buffer.write(b'{0}\\n')", "c.printf(b'{0}\\n'); c.fflush(None)"]
     picked = random.Random(seed).choices(ways, k=80)
-    r = kc.run("import ctypes, os, subprocess, sys; c = ctypes.CDLL(None)\n" + "\n".join(w.format(i) for i,w in enumerate(picked)) + "\nNone")
+    r = kc.run("import ctypes, os, subprocess, sys; "
+        "c = ctypes.CDLL(None)\n" + "\n".join(w.format(i) for i,w in enumerate(picked)) + "\n"
+        "None")
     assert texts(r) == "".join(f"<{i}>" if w.startswith("display") else f"{i}\n" for i,w in enumerate(picked))
 
 def test_order_of_file_descriptor_and_print_holds_each_time(kc):
@@ -124,7 +134,10 @@ def test_a_flood_of_alternating_streams_is_no_flood_of_messages(kc):
 
 def test_alternating_streams_are_not_held_back(kc):
     "As many changes in a second as would take two, were each to wait for its stream's next message"
-    r = kc.run("import sys, time\nfor i in range(200): print(i); print(-i, file=sys.stderr); time.sleep(.005)\nt = time.time(); time.sleep(.3); t")
+    r = kc.run(
+        "import sys, time\n"
+        "for i in range(200): print(i); print(-i, file=sys.stderr); time.sleep(.005)\n"
+        "t = time.time(); time.sleep(.3); t")
     assert max(dates(r, "stdout")+dates(r, "stderr"))-float(r.result) < .2
 
 def test_all_output_lies_between_busy_and_idle(kc):
@@ -136,20 +149,31 @@ def test_all_output_lies_between_busy_and_idle(kc):
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 @pytest.mark.parametrize("expr,res",
-    [("s.isatty()", "False"), ("s.encoding", "'UTF-8'"), ("s.name", None), ("s.closed", "False"), ("s.writable()", "True"), ("s.readable()", "False"),
-        ("s.write('ab')", "2"), ("s.writelines(['a', 'b'])", None), ("s.flush()", None), ("isinstance(s.fileno(), int)", "True"),
+    [("s.isatty()", "False"), ("s.encoding", "'UTF-8'"), ("s.name", None), ("s.closed", "False"),
+        ("s.writable()", "True"), ("s.readable()", "False"),
+        ("s.write('ab')", "2"), ("s.writelines(['a', 'b'])", None), ("s.flush()", None),
+        ("isinstance(s.fileno(), int)", "True"),
         ("s.errors in ('replace', 'backslashreplace', 'strict')", "True"),
-        ("s.buffer.write(b'ab')", "2"), ("s.parent_header['msg_type']", "'execute_request'"), ("callable(s.set_parent)", "True"),
-        ("callable(s.set_thread_parent)", "True"), ("callable(s.register_hook)", "True"), ("s.seekable()", "False"), ("s.newlines", None)])
+        ("s.buffer.write(b'ab')", "2"), ("s.parent_header['msg_type']", "'execute_request'"),
+        ("callable(s.set_parent)", "True"),
+        ("callable(s.set_thread_parent)", "True"), ("callable(s.register_hook)", "True"), ("s.seekable()", "False"),
+        ("s.newlines", None)])
 def test_attributes_of_a_stream(kc, name, expr, res):
     r = kc.run(f"import sys; s = sys.{name}; {expr}")
     assert (r.status, r.result) == ("ok", f"'{name}'" if expr == "s.name" else res)
 
 @pytest.mark.parametrize("value", ["1", "b'x'", "None"])
-def test_write_takes_only_strings(kc, value): assert kc.run(f"import sys; sys.stdout.write({value})").content["ename"] == "TypeError"
+def test_write_takes_only_strings(kc, value):
+    assert kc.run(f"import sys; sys.stdout.write({value})").content["ename"] == "TypeError"
 
 def test_write_can_be_replaced(kc):
-    r = kc.run("import sys\nold,got = sys.stdout.write,[]\nsys.stdout.write = lambda s: got.append(s)\nprint('x')\nsys.stdout.write = old\ngot")
+    r = kc.run(
+        "import sys\n"
+        "old,got = sys.stdout.write,[]\n"
+        "sys.stdout.write = lambda s: got.append(s)\n"
+        "print('x')\n"
+        "sys.stdout.write = old\n"
+        "got")
     assert (r.stdout, r.result) == ("", "['x', '\\n']")
 
 def test_a_stream_can_be_replaced(kc):
@@ -161,27 +185,46 @@ def test_closing_a_stream_does_no_harm(kc):
     assert kc.run("print('x')").stdout == "x\n"
 
 def test_a_hook_sees_and_changes_messages(kc):
-    r = kc.run("def hook(msg):\n    msg['content']['text'] = msg['content']['text'].upper()\n    return msg\nimport sys\nsys.stdout.register_hook(hook)\nprint('x')\n"
+    r = kc.run(
+        "def hook(msg):\n"
+        "    msg['content']['text'] = msg['content']['text'].upper()\n"
+        "    return msg\n"
+        "import sys\n"
+        "sys.stdout.register_hook(hook)\n"
+        "print('x')\n"
         "sys.stdout.unregister_hook(hook)\nprint('y')")
     assert r.stdout == "X\ny\n"
 
 def test_a_hook_can_drop_messages(kc):
-    r = kc.run("def hook(msg): pass\nip = get_ipython(); ip.display_pub.register_hook(hook)\ndisplay(1)\nip.display_pub.unregister_hook(hook)\ndisplay(2)")
+    r = kc.run(
+        "def hook(msg): pass\n"
+        "ip = get_ipython(); ip.display_pub.register_hook(hook)\n"
+        "display(1)\n"
+        "ip.display_pub.unregister_hook(hook)\n"
+        "display(2)")
     assert texts(r) == "<2>"
 
 def test_a_hook_belongs_to_its_thread(kc):
-    r = kc.run("import sys, threading\nhook = lambda msg: None\nsys.stdout.register_hook(hook)\nt = threading.Thread(target=print, args=['x']); t.start(); t.join()\n"
+    r = kc.run(
+        "import sys, threading\n"
+        "hook = lambda msg: None\n"
+        "sys.stdout.register_hook(hook)\n"
+        "t = threading.Thread(target=print, args=['x']); t.start(); t.join()\n"
         "print('y')\nsys.stdout.unregister_hook(hook)")
     assert r.stdout == "x\n"
 
-def test_unregistering_tells_whether_there_was_a_hook(kc): assert kc.run("import sys; sys.stdout.unregister_hook(print)").result == "False"
+def test_unregistering_tells_whether_there_was_a_hook(kc):
+    assert kc.run("import sys; sys.stdout.unregister_hook(print)").result == "False"
 
 def test_surrogates_are_shown(kc):
     assert kc.run("print('a\\ud800b')").status == "ok"
     assert kc.run("print('x')").stdout == "x\n"
 
 @pytest.mark.parametrize("code",
-    ["capture = 1\nfrom IPython.utils.capture import capture_output\nwith capture_output() as c: print('x'); display(1)\nc.stdout", "%%capture c\nprint('x')"])
+    ["capture = 1\n"
+        "from IPython.utils.capture import capture_output\n"
+        "with capture_output() as c: print('x'); display(1)\n"
+        "c.stdout", "%%capture c\nprint('x')"])
 def test_captured_output_is_not_shown(kc, code):
     r = kc.run(code)
     assert texts(r).replace("<'x\\n'>", "") == ""

@@ -8,14 +8,16 @@ class Typed:
     "`ipymini` started on a terminal of its own; what it has said so far."
     def __init__(self, *args):
         self.master,slave = pty.openpty()
-        self.proc = subprocess.Popen([sys.executable, "-m", "ipymini", *args], stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+        self.proc = subprocess.Popen([sys.executable, "-m", "ipymini", *args], stdin=slave, stdout=slave,
+            stderr=slave, start_new_session=True)
         os.close(slave)
         self.text = ""
 
     def read_until(self, word, timeout=20):
         end = time.monotonic()+timeout
         while word not in self.text:
-            if time.monotonic() > end: raise TimeoutError(f"{timeout} s passed: waited for {word!r}, have {self.text!r}")
+            if time.monotonic() > end:
+                raise TimeoutError(f"{timeout} s passed: waited for {word!r}, have {self.text!r}")
             if not select.select([self.master], [], [], .1)[0]: continue
             try: self.text += os.read(self.master, 4096).decode()
             except OSError: break  # it has ended
@@ -73,7 +75,8 @@ def another_user(processes=None):
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="becomes another user, which root alone may")
 def test_too_few_processes_is_one_line(open_folder):
     command = [sys.executable, "-m", "ipymini", "-f", f"{open_folder}/k.json"]
-    kw = dict(cwd=open_folder, env={**os.environ, "HOME": open_folder, "IPYTHONDIR": open_folder}, capture_output=True, text=True, timeout=30)
+    kw = dict(cwd=open_folder, env={**os.environ, "HOME": open_folder, "IPYTHONDIR": open_folder},
+        capture_output=True, text=True, timeout=30)
     try: readable = subprocess.run([*command[:3], "--version"], preexec_fn=another_user(), **kw).returncode == 0
     except PermissionError: readable = False
     if not readable: pytest.skip("another user cannot read this environment")

@@ -26,7 +26,9 @@ def test_a_flood_arrives_whole_and_in_order(flooded): assert flooded.stdout == l
 
 def test_a_flood_takes_few_messages(flooded): assert densest(dates(flooded, "stdout")) <= 100
 
-@pytest.mark.parametrize("code", ["import os\nfor i in range(100_000): os.write(1, b'%d\\n' % i)", "import os\nos.system('seq 0 99999') and None"])
+@pytest.mark.parametrize("code", ["import os\nfor i in range(100_000): os.write(1, b'%d\\n' % i)",
+    "import os\n"
+    "os.system('seq 0 99999') and None"])
 def test_a_flood_of_file_descriptor_1_arrives_whole(kc, code):
     assert kc.run(code, timeout=60).stdout == "".join(f"{i}\n" for i in range(100_000))
 
@@ -44,7 +46,8 @@ def test_a_flood_reaches_a_reader_who_was_stuck_whole(deaf):
 @pytest.mark.slow
 def test_2000_displays_reach_a_slow_reader_whole(kc, reader):
     id = kc.cell("for i in range(2000): display(i)")
-    assert [c["data"]["text/plain"] for t,c in reader.cell(id, pause=.002) if t == "display_data"] == [str(i) for i in range(2000)]
+    assert [c["data"]["text/plain"] for t,
+        c in reader.cell(id, pause=.002) if t == "display_data"] == [str(i) for i in range(2000)]
 
 def test_a_slow_reader_slows_the_writer(deaf):
     kc,reader = deaf
@@ -87,7 +90,8 @@ def held_up(kc, reader):
 def test_control_answers_while_a_writer_is_held_up(deaf):
     kc,reader = deaf
     held_up(kc, reader)
-    for _ in range(20): assert kc.wait(kc.submit("kernel_info_request", channel="control"), "control", idle=False).status == "ok"
+    for _ in range(20):
+        assert kc.wait(kc.submit("kernel_info_request", channel="control"), "control", idle=False).status == "ok"
 
 @pytest.mark.parametrize("how", ["signal", "message"])
 def test_a_writer_that_is_held_up_can_be_interrupted(deaf, how):
@@ -102,7 +106,8 @@ def test_a_writer_that_is_held_up_can_be_interrupted(deaf, how):
 def test_shutdown_while_a_writer_is_held_up(deaf):
     kc,reader = deaf
     held_up(kc, reader)
-    assert kc.wait(kc.submit("shutdown_request", dict(restart=False), channel="control"), "control", idle=False).status == "ok"
+    assert kc.wait(kc.submit("shutdown_request", dict(restart=False), channel="control"), "control",
+        idle=False).status == "ok"
     assert kc.proc.wait(20) == 0
 
 @pytest.mark.slow

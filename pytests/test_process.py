@@ -7,7 +7,8 @@ from processes import one_line, ports, shut, written
 # -- the command line
 
 @pytest.mark.parametrize("args",
-    [["-f", "{}"], ["-f={}"], ["--f={}"], ["--f", "{}"], ["--no-such-option", "-f", "{}", "--IPKernelApp.nosuch=1", "--debug-level=5", "-x"]], ids=str)
+    [["-f", "{}"], ["-f={}"], ["--f={}"], ["--f", "{}"],
+        ["--no-such-option", "-f", "{}", "--IPKernelApp.nosuch=1", "--debug-level=5", "-x"]], ids=str)
 def test_connection_file_option(popen, tmp_path, args):
     p = popen(*(a.format(tmp_path/"k.json") for a in args))
     written(tmp_path/"k.json")
@@ -23,8 +24,10 @@ def test_history_file_option(own):
     assert kc.run("get_ipython().history_manager.hist_file").result == "':memory:'"
 
 @pytest.mark.parametrize("setting,why", [
-    ("InteractiveShell.ast_node_interactivity=foo", "'ast_node_interactivity' trait"), ("HistoryManager.db_cache_size=foo", "'db_cache_size' trait"),
-    ("InteractiveShell.colors=foo", "theme"),                                          ("BaseIPythonApplication.profile=nope", "Profile 'nope' not found")])
+    ("InteractiveShell.ast_node_interactivity=foo", "'ast_node_interactivity' trait"),
+    ("HistoryManager.db_cache_size=foo", "'db_cache_size' trait"),
+    ("InteractiveShell.colors=foo", "theme"),
+    ("BaseIPythonApplication.profile=nope", "Profile 'nope' not found")])
 def test_a_setting_that_ipython_refuses_is_told_and_ends_the_kernel(popen, tmp_path, setting, why):
     p = popen("-f", tmp_path/"k.json", f"--{setting}")
     err = p.communicate(timeout=10)[1]
@@ -91,7 +94,8 @@ def test_environment(own):
 def test_matplotlib_is_inline_unless_told(own):
     env = {k: v for k,v in os.environ.items() if k != "MPLBACKEND"}
     kc = own(env=env)
-    assert kc.run("import os; os.environ['MPLBACKEND'], 'matplotlib' in __import__('sys').modules").result == "('module://matplotlib_inline.backend_inline', False)"
+    assert kc.run("import os; "
+        "os.environ['MPLBACKEND'], 'matplotlib' in __import__('sys').modules").result == "('module://matplotlib_inline.backend_inline', False)"
 
 def test_cwd_is_first_on_the_path(own, tmp_path):
     (tmp_path/"here.py").write_text("x = 5")
@@ -104,8 +108,12 @@ def test_ipython_configuration_startup_files_and_extensions(own, tmp_path):
     (d/"startup/10-a.py").write_text("started = ['a']")
     (d/"startup/20-b.ipy").write_text("%alias_magic -l tt time\nstarted.append('b')")
     (d/"startup/30-c.py").write_text("1/0")
-    (d/"ipython_kernel_config.py").write_text("c.InteractiveShellApp.exec_lines = ['started.append(\"line\")']\nc.InteractiveShell.xmode = 'Plain'")
-    (d/"ipython_config.py").write_text("c.InteractiveShellApp.extensions = ['ext_here']\nc.InteractiveShell.xmode = 'Minimal'")
+    (d/"ipython_kernel_config.py").write_text(
+        "c.InteractiveShellApp.exec_lines = ['started.append(\"line\")']\n"
+        "c.InteractiveShell.xmode = 'Plain'")
+    (d/"ipython_config.py").write_text(
+        "c.InteractiveShellApp.extensions = ['ext_here']\n"
+        "c.InteractiveShell.xmode = 'Minimal'")
     (tmp_path/"ext_here.py").write_text("def load_ipython_extension(ip): ip.push(dict(extended=True))")
     (tmp_path/"pystart.py").write_text("from_pythonstartup = 1")
     paths = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
@@ -113,7 +121,8 @@ def test_ipython_configuration_startup_files_and_extensions(own, tmp_path):
     assert kc.run("started, extended, from_pythonstartup, get_ipython().InteractiveTB.mode").result == "(['a', 'b', 'line'], True, 1, 'Plain')"
     assert "started" not in kc.run("%who").stdout
 
-def test_session_name_is_known(own): assert own(env=dict(JPY_SESSION_NAME="/a/b.ipynb")).run("__session__").result == "'/a/b.ipynb'"
+def test_session_name_is_known(own):
+    assert own(env=dict(JPY_SESSION_NAME="/a/b.ipynb")).run("__session__").result == "'/a/b.ipynb'"
 
 # -- the end
 
@@ -129,7 +138,8 @@ def test_shutdown(own, channel, restart):
     assert r.states == ["busy", "idle"]
     assert kc.proc.wait(20) == 0
 
-@pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(60)", "import asyncio; await asyncio.sleep(60)"])
+@pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(60)",
+    "import asyncio; await asyncio.sleep(60)"])
 def test_shutdown_while_a_cell_runs(own, code):
     kc = own()
     id = kc.cell("print('on', flush=True)\n" + code)

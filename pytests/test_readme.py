@@ -34,21 +34,24 @@ class Person:
     def __init__(self, folder):
         self.home,self.clone,self.venv = folder/"home",folder/"clone",folder/"jupyter"
         self.home.mkdir()
-        kept = {k:v for k,v in os.environ.items() if not k.startswith(("PYTHON", "JUPYTER", "IPYTHON", "IPYMINI", "PYENV", "VIRTUAL_ENV"))}
+        kept = {k:v for k,v in os.environ.items()
+            if not k.startswith(("PYTHON", "JUPYTER", "IPYTHON", "IPYMINI", "PYENV", "VIRTUAL_ENV"))}
         caches = dict(PIP_CACHE_DIR=Path.home()/".cache/pip", UV_CACHE_DIR=Path.home()/".cache/uv")  # or all is fetched again
         path = f"{self.venv}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.env = {**kept, **{k: str(v) for k,v in caches.items()}, "HOME": str(self.home), "PATH": path, "BROWSER": "true", "TERM": "dumb"}
+        self.env = {**kept, **{k: str(v) for k,v in caches.items()}, "HOME": str(self.home), "PATH": path,
+            "BROWSER": "true", "TERM": "dumb"}
 
     def run(self, line):
         "Run `line`, answer what it asks; what it said, once it has ended well."
-        child = pexpect.spawn("bash", ["-c", line], cwd=str(self.clone), env=self.env, encoding="utf-8", timeout=240, dimensions=(40, 200))
+        child = pexpect.spawn("bash", ["-c", line], cwd=str(self.clone), env=self.env, encoding="utf-8", timeout=240,
+            dimensions=(40, 200))
         said = ""
         for words,answer in next((steps for start,steps in typed.items() if line.startswith(start)), []):
             child.expect(words)
             said += child.before + child.after
             child.send(answer)
         child.expect(pexpect.EOF)
-        child.close()
+        child.wait()  # its terminal is gone before it is
         said += child.before
         assert child.exitstatus == 0, f"{line}\n{said}"
         return said
@@ -72,9 +75,14 @@ def jupyter(person):
     subprocess.run([*uv, "venv", "--seed", "--python", sys.executable, person.venv], check=True, timeout=300)
     packages = "ipykernel", "jupyter_console", "nbconvert", "nbclient"
     subprocess.run([*uv, "pip", "install", "--python", person.venv/"bin/python", *packages], check=True, timeout=300)
-    for name in ("old-project/venv", "work/report/.venv"): subprocess.run([*uv, "venv", "--python", sys.executable, person.home/name], check=True, timeout=60)
+    for name in ("old-project/venv", "work/report/.venv"):
+        subprocess.run([*uv, "venv", "--python", sys.executable, person.home/name], check=True, timeout=60)
     (person.home/"forecast").mkdir()
-    (person.home/"forecast/pyproject.toml").write_text('[project]\nname = "forecast"\nversion = "1"\nrequires-python = ">=3.11"\n')
+    (person.home/"forecast/pyproject.toml").write_text(
+        '[project]\n'
+        'name = "forecast"\n'
+        'version = "1"\n'
+        'requires-python = ">=3.11"\n')
     (person.clone/"script.py").write_text("print(6*7)")
     import nbformat
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6*7")]), person.clone/"notebook.ipynb")
@@ -88,8 +96,10 @@ def test_trying_it(person):
 
 def test_from_install_to_uninstall(jupyter):
     before = files(jupyter)
-    for head in ("### In one environment", "### For all environments"): said = [jupyter.run(line) for line in lines(head)]
-    assert {"ipymini", "old-project", "forecast", "notebook", "report"} <= {line.split()[0] for line in said[-1].splitlines() if line.strip()}
+    for head in ("### In one environment", "### For all environments"):
+        said = [jupyter.run(line) for line in lines(head)]
+    assert {"ipymini", "old-project", "forecast", "notebook",
+        "report"} <= {line.split()[0] for line in said[-1].splitlines() if line.strip()}
     replace,bring_back = lines("### As the default kernel")
     jupyter.run(replace)
     assert "'ipymini.kernel'" in jupyter.run(asks_python3)
@@ -118,6 +128,7 @@ def test_a_function_of_an_old_python_is_called(own_kc):
     assert reply.result == "'a%20b'"
 
 def test_no_command_of_the_readme_is_left_out():
-    run_here = ["## Try it", "### In one environment", "### For all environments", "### As the default kernel", "### Uninstall", "## Use"]
+    run_here = ["## Try it", "### In one environment", "### For all environments", "### As the default kernel",
+        "### Uninstall", "## Use"]
     assert sum(len(blocks(head, "sh")) for head in run_here) == readme.count("```sh")
     assert len(blocks("## Use", "python")) == readme.count("```python")

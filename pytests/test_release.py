@@ -11,7 +11,8 @@ project = tomllib.loads((root/"pyproject.toml").read_text())["project"]
 
 # -- tools/release and tools/pr
 
-def git(folder, *words): return subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True, text=True).stdout.strip()
+def git(folder, *words):
+    return subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True, text=True).stdout.strip()
 
 @pytest.fixture
 def checkout(tmp_path):
@@ -33,20 +34,25 @@ def use(checkout, tool, *words):
     programs = checkout.parent/"programs"
     programs.mkdir(exist_ok=True)
     if not (programs/"git").exists(): (programs/"git").symlink_to(shutil.which("git"))
-    return subprocess.run([sys.executable, checkout/"tools"/tool, *words], capture_output=True, text=True, env={**os.environ, "PATH": str(programs)}, timeout=60)
+    return subprocess.run([sys.executable, checkout/"tools"/tool, *words], capture_output=True, text=True,
+        env={**os.environ, "PATH": str(programs)}, timeout=60)
 
 @pytest.mark.parametrize("part, new", [("patch", "0.2.10"), ("minor", "0.3.0"), ("major", "1.0.0")])
 def test_a_dry_run_says_what_would_be_and_changes_nothing(checkout, part, new):
     r = use(checkout, "release", part, "--dry-run")
     assert r.returncode == 0 and f"git push origin HEAD v{new}" in r.stdout and r.stdout.count("would ") == 4
-    assert not git(checkout, "status", "--porcelain") and not git(checkout, "tag") and "0.2.9" in (checkout/"ipymini/__init__.py").read_text()
+    assert not git(checkout, "status", "--porcelain")
+    assert not git(checkout, "tag")
+    assert "0.2.9" in (checkout/"ipymini/__init__.py").read_text()
 
 def test_a_release_writes_version_changelog_commit_and_tag(checkout):
     r = use(checkout, "release", "minor", "--skip-tests")
     assert r.returncode == 0, r.stderr
     assert '__version__ = "0.3.0"' in (checkout/"ipymini/__init__.py").read_text()
     assert re.search(r"## Unreleased\n\n## 0\.3\.0, \d+ \w+ 20\d\d\n\n- New\.", (checkout/"CHANGELOG.md").read_text())
-    assert git(checkout, "tag") == "v0.3.0" and git(checkout, "log", "-1", "--format=%s") == "Version 0.3.0" and not git(checkout, "status", "--porcelain")
+    assert git(checkout, "tag") == "v0.3.0"
+    assert git(checkout, "log", "-1", "--format=%s") == "Version 0.3.0"
+    assert not git(checkout, "status", "--porcelain")
     assert use(checkout, "release", "--check-tag", "v0.3.0").returncode == 0
 
 def change(checkout): (checkout/"new.txt").write_text("x")
@@ -56,20 +62,23 @@ def tell_nothing(checkout):
     (checkout/"CHANGELOG.md").write_text("# Changes\n\n## Unreleased\n\n## 0.2.9\n\n- Old.\n")
     git(checkout, "commit", "-q", "-a", "-m", "x")
 
-@pytest.mark.parametrize("spoil, said", [(change, "not committed"), (branch, "the branch side"), (tell_nothing, "says nothing below")])
+@pytest.mark.parametrize("spoil, said", [(change, "not committed"), (branch, "the branch side"),
+    (tell_nothing, "says nothing below")])
 def test_a_fault_ends_the_release_before_anything_is_written(checkout, spoil, said):
     spoil(checkout)
     r = use(checkout, "release", "patch", "--skip-tests")
     assert r.returncode == 1 and said in r.stderr and r.stderr.count("\n") == 1
     assert not git(checkout, "tag") and "0.2.9" in (checkout/"ipymini/__init__.py").read_text()
 
-def test_a_tag_of_another_version_is_refused(checkout): assert "is not that of version 0.2.9" in use(checkout, "release", "--check-tag", "v0.3.0").stderr
+def test_a_tag_of_another_version_is_refused(checkout):
+    assert "is not that of version 0.2.9" in use(checkout, "release", "--check-tag", "v0.3.0").stderr
 
 def test_a_pull_request_begins_a_branch_of_its_message(checkout):
     change(checkout)
     r = use(checkout, "pr", "docs", "A page, told!", "--dry-run")
     told = [line.removeprefix("would run: ") for line in r.stdout.splitlines() if line.startswith("would")]
-    assert told == ["git switch -c a-page-told", "git add -A", "git commit -m 'A page, told!'", "git push -u origin HEAD"]
+    assert told == ["git switch -c a-page-told", "git add -A", "git commit -m 'A page, told!'",
+        "git push -u origin HEAD"]
     assert git(checkout, "status", "--porcelain") == "?? new.txt"
 
 def test_a_pull_request_pushes_what_it_has_committed(checkout):
@@ -90,7 +99,8 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dist")
     pytest.importorskip("hatchling", reason="NOT TESTED: hatchling is not installed; tools/test has it")
     code = "import sys; from hatchling import build; print(build.build_wheel(sys.argv[1])); print(build.build_sdist(sys.argv[1]))"
-    out = subprocess.run([sys.executable, "-c", code, folder], cwd=root, check=True, capture_output=True, text=True, timeout=100).stdout
+    out = subprocess.run([sys.executable, "-c", code, folder], cwd=root, check=True, capture_output=True, text=True,
+        timeout=100).stdout
     return [folder/name for name in out.split()]
 
 def test_the_wheel_has_the_package_and_the_kernelspec_and_nothing_else(built):
@@ -99,7 +109,8 @@ def test_the_wheel_has_the_package_and_the_kernelspec_and_nothing_else(built):
     assert tops == {"ipymini", *(o for o in tops if re.fullmatch(r"ipymini-[\d.]+\.(data|dist-info)", o))}
     package = {name for name in names if name.startswith("ipymini/") and name.endswith(".py")}
     assert package == {str(o.relative_to(root)) for o in (root/"ipymini").rglob("*.py")}
-    for end in ("data/share/jupyter/kernels/ipymini/kernel.json", "data/etc/jupyter/jupyter_server_config.d/ipymini.json", "licenses/LICENSE"):
+    for end in ("data/share/jupyter/kernels/ipymini/kernel.json",
+        "data/etc/jupyter/jupyter_server_config.d/ipymini.json", "licenses/LICENSE"):
         assert any(name.endswith(end) for name in names), end
 
 def test_the_sdist_has_all_that_the_tests_and_the_documentation_need(built):
@@ -162,8 +173,10 @@ def test_the_steps_of_the_package_workflow_run_in_a_clean_clone(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", tmp_path/"venv"], check=True, timeout=120)
     kept = {k:v for k,v in os.environ.items() if not k.startswith("PYTHON")}
     env = {**kept, "PATH": f"{tmp_path}/venv/bin:{os.environ['PATH']}", "GITHUB_REF_NAME": f"v{own_version()}"}
-    for line in dict.fromkeys(line for name in ("package.yml", "release.yml") for line in steps(root/".github/workflows"/name)):
-        r = subprocess.run(["bash", "-e", "-c", line], cwd=tmp_path/"clone", env=env, capture_output=True, text=True, timeout=300)
+    for line in dict.fromkeys(line for name in ("package.yml", "release.yml")
+        for line in steps(root/".github/workflows"/name)):
+        r = subprocess.run(["bash", "-e", "-c", line], cwd=tmp_path/"clone", env=env, capture_output=True, text=True,
+            timeout=300)
         assert r.returncode == 0, f"{line}\n{r.stdout[-2000:]}{r.stderr[-2000:]}"
 
 def own_version():

@@ -18,7 +18,8 @@ def test_what_another_session_ran_is_shown_under_its_number_and_first_line(tabs)
     kc,other = tabs
     kc.run("print('unseen')\n1+1")
     r = other.run("%replay")
-    assert r.stdout.splitlines() == ["In [1]: print('unseen')", "unseen"] and r.of("display_data")[0]["data"]["text/plain"] == "2"
+    assert r.stdout.splitlines() == ["In [1]: print('unseen')", "unseen"]
+    assert r.of("display_data")[0]["data"]["text/plain"] == "2"
 
 def test_an_error_is_shown_as_an_error(tabs):
     kc,other = tabs
@@ -37,7 +38,8 @@ def test_what_came_before_the_last_request_of_its_session_was_watched(tabs):
     kc.run("print('second')")
     assert "first" not in other.run("%replay").stdout
 
-@pytest.mark.parametrize("argument, shown", [("1", ["one"]), ("-2", ["two", "three"]), ("--all", ["one", "two", "three"])])
+@pytest.mark.parametrize("argument, shown",
+    [("1", ["one"]), ("-2", ["two", "three"]), ("--all", ["one", "two", "three"])])
 def test_cells_are_chosen_by_number(tabs, argument, shown):
     kc,other = tabs
     for word in ("one", "two", "three"): kc.run(f"print('{word}')")
@@ -63,7 +65,11 @@ def test_a_cell_that_runs_on_goes_on_behind_what_is_replayed(tabs):
 
 def test_updated_displays_and_cleared_outputs_are_as_they_ended_up(tabs):
     kc,other = tabs
-    kc.run("from IPython.display import clear_output, display\nprint('gone')\nclear_output()\nh = display('old', display_id=True)\nh.update('new')")
+    kc.run("from IPython.display import clear_output, display\n"
+        "print('gone')\n"
+        "clear_output()\n"
+        "h = display('old', display_id=True)\n"
+        "h.update('new')")
     r = other.run("%replay")
     assert [d["data"]["text/plain"] for d in r.of("display_data")] == ["'new'"] and "gone" not in r.stdout
 
@@ -71,7 +77,8 @@ def test_a_request_gives_the_original_messages(tabs):
     kc,other = tabs
     msg_id = kc.run("print('x')").id
     messages = other.request("replay_request", dict(number=1), "control").content["messages"]
-    assert [m["header"]["msg_type"] for m in messages] == ["execute_input", "stream"] and {m["parent_header"]["msg_id"] for m in messages} == {msg_id}
+    assert [m["header"]["msg_type"] for m in messages] == ["execute_input", "stream"]
+    assert {m["parent_header"]["msg_id"] for m in messages} == {msg_id}
 
 @pytest.mark.parametrize("content", [dict(msg_id=True), dict(since=True)])
 def test_a_request_by_message_and_by_time(tabs, content):

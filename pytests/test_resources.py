@@ -22,7 +22,8 @@ def test_started_without_standard_descriptors(own, closed):
         for fd in closed: os.close(fd)
     kc = own(preexec_fn=close)
     assert works(kc)
-    assert kc.run("import subprocess; subprocess.run('echo child; exec 0<&0 1>&1 2>&2', shell=True).returncode").result == "0"
+    assert kc.run("import subprocess; subprocess.run('echo child; "
+        "exec 0<&0 1>&1 2>&2', shell=True).returncode").result == "0"
 
 hold = """
 import resource, time
@@ -35,8 +36,10 @@ while time.monotonic() < end:
 files.clear()
 """
 
-@pytest.mark.parametrize("type, content, channel", [("complete_request", dict(code="[].ap", cursor_pos=5), "shell"), ("comm_msg", dict(comm_id="nosuch"), "shell"),
-    ("inspect_request", dict(code="len", cursor_pos=3), "shell"), ("create_subshell_request", {}, "control"), ("interrupt_request", {}, "control")])
+@pytest.mark.parametrize("type, content, channel",
+    [("complete_request", dict(code="[].ap", cursor_pos=5), "shell"), ("comm_msg", dict(comm_id="nosuch"), "shell"),
+        ("inspect_request", dict(code="len", cursor_pos=3), "shell"), ("create_subshell_request", {}, "control"),
+        ("interrupt_request", {}, "control")])
 def test_what_comes_while_a_cell_holds_all_descriptors(own, type, content, channel):
     kc = own()
     id = kc.cell(hold)

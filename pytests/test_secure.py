@@ -13,7 +13,8 @@ channels = "shell control stdin iopub hb".split()
 def managed(folder, **kw):
     "A manager and a client of a kernel that they have started by our kernel.json"
     shutil.copytree(root/"share/jupyter/kernels/ipymini", folder/"spec/ipymini")
-    km = KernelManager(kernel_name="ipymini", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder/"spec")]), connection_file=str(folder/"k.json"), **kw)
+    km = KernelManager(kernel_name="ipymini", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder/"spec")]),
+        connection_file=str(folder/"k.json"), **kw)
     km.kernel_spec.argv[0] = sys.executable
     km.start_kernel(stderr=subprocess.DEVNULL)
     kc = km.client()
@@ -130,7 +131,8 @@ def registry(tmp_path):
         registration_port=r.sock.bind_to_random_port("tcp://127.0.0.1"), signature_scheme="hmac-sha256", key="k")
     def begin(**kw):
         (tmp_path/"r.json").write_text(json.dumps(dict(r.cfg, **kw)))
-        cmd,env = [sys.executable, "-m", "ipymini", "-f", str(tmp_path/"r.json")],{**os.environ, "JPY_PARENT_PID": str(os.getpid())}
+        cmd,env = [sys.executable, "-m", "ipymini", "-f", str(tmp_path/"r.json")],{**os.environ,
+            "JPY_PARENT_PID": str(os.getpid())}
         r.procs.append(subprocess.Popen(cmd, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=env))
         return r.procs[-1]
     r.begin,r.file = begin,tmp_path/"r.json"
@@ -154,7 +156,8 @@ def test_the_kernel_registers_the_ports_it_picked(registry, tmp_path):
     c = ack(registry)
     assert c["kernel_id"] == "the id"
     assert len({int(c[f"{ch}_port"]) for ch in channels}) == 5
-    (tmp_path/"client.json").write_text(json.dumps(dict(registry.cfg, **{k: int(v) for k,v in c.items() if k.endswith("_port")})))
+    (tmp_path/"client.json").write_text(json.dumps(dict(registry.cfg,
+        **{k: int(v) for k,v in c.items() if k.endswith("_port")})))
     kc = connect(tmp_path/"client.json")
     try:
         assert kc.run("6*7").result == "42"
@@ -175,7 +178,8 @@ def test_an_acknowledgement_with_another_key_ends_the_kernel(registry):
     assert (p.returncode, err.count("\n")) == (1, 1) and "signature" in err
 
 @pytest.mark.parametrize("kw",
-    [dict(registration_ip="no such host"), dict(registration_port="x"), dict(registration_port=None), dict(registration_ip="\ud800")], ids=ascii)
+    [dict(registration_ip="no such host"), dict(registration_port="x"), dict(registration_port=None),
+        dict(registration_ip="\ud800")], ids=ascii)
 def test_an_odd_registration_address_is_one_line_and_status_1(registry, kw):
     p = registry.begin(**kw)
     err = p.communicate(timeout=60)[1]

@@ -23,7 +23,8 @@ class Person:
     def terminal(self, *args):
         "The command on a terminal."
         command = ["-m", "ipymini", "session", *args]
-        return pexpect.spawn(sys.executable, command, cwd=str(self.folder), env=self.env | dict(TERM="xterm"), encoding="utf8", timeout=60)
+        return pexpect.spawn(sys.executable, command, cwd=str(self.folder), env=self.env | dict(TERM="xterm"),
+            encoding="utf8", timeout=60)
 
     def value(self, code, name="session"):
         "What `code` is in the session. It is sent as people's frontends do: batch runs leave the history alone."
@@ -56,7 +57,8 @@ def test_a_kernel_that_was_killed_is_listed_as_gone_and_stop_removes_it(person):
     person.session()
     pid = int(person.value("import os; os.getpid()"))
     os.kill(pid, 9)
-    until(lambda: not Path(f"/proc/{pid}").exists() or "(zombie)" in Path(f"/proc/{pid}/status").read_text(), "the kernel to end")
+    until(lambda: not Path(f"/proc/{pid}").exists() or "(zombie)" in Path(f"/proc/{pid}/status").read_text(),
+        "the kernel to end")
     assert "is gone" in person.session("--list")
     person.session("--stop", "session")
     assert list(person.files.iterdir()) == []

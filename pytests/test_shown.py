@@ -2,7 +2,8 @@
 import pytest
 
 def test_display_data_has_transient_always(kc):
-    r = kc.run("from IPython.display import display; display(1); display(2, display_id='i'); display({'text/x': 'y'}, raw=True, metadata={'text/x': {'w': 1}})")
+    r = kc.run("from IPython.display import display; display(1); display(2, display_id='i'); "
+        "display({'text/x': 'y'}, raw=True, metadata={'text/x': {'w': 1}})")
     assert r.of("display_data") == [dict(data={"text/plain": "1"}, metadata={}, transient={}),
         dict(data={"text/plain": "2"}, metadata={}, transient=dict(display_id="i")),
         dict(data={"text/x": "y"}, metadata={"text/x": dict(w=1)}, transient={})]
@@ -24,7 +25,8 @@ def test_clear_output(kc, args, wait):
     assert r.shape == ["status", "execute_input", "stream", "clear_output", "stream", "status"]
     assert r.of("clear_output") == [dict(wait=wait)]
 
-def test_execute_result_has_no_transient(kc): assert set(kc.run("1").of("execute_result")[0]) == {"data", "metadata", "execution_count"}
+def test_execute_result_has_no_transient(kc):
+    assert set(kc.run("1").of("execute_result")[0]) == {"data", "metadata", "execution_count"}
 
 @pytest.mark.parametrize("code", ["1;", "1; # c", "None", "x = 1", "'a;b';", "pass"])
 def test_no_result(kc, code): assert kc.run(code).types == ["status", "execute_input", "status"]
@@ -37,7 +39,9 @@ def test_streams_and_displays_come_in_program_order(kc):
     assert r.shape == ["status", "execute_input", *["stream", "stream", "display_data"]*3, "execute_result", "status"]
     assert (r.stdout, r.stderr) == ("0\n1\n2\n", "0\n-1\n-2\n")
 
-def test_no_empty_stream(kc): assert kc.run("import sys\nfor i in range(9): print(end=''); sys.stdout.write(''); sys.stdout.flush()").of("stream") == []
+def test_no_empty_stream(kc):
+    assert kc.run("import sys\nfor i in range(9): print(end=''); sys.stdout.write(''); "
+        "sys.stdout.flush()").of("stream") == []
 
 def test_printed_lines_are_gathered(kc):
     r = kc.run("for i in range(5000): print(i)")
@@ -60,4 +64,5 @@ def test_surrogates_come_through(kc):
     r = kc.run(r"print('\ud800'); '\udc80'")
     assert (r.status, r.stdout) == ("ok", "\ud800\n")
 
-def test_bytes_of_a_picture_are_base64(kc): assert kc.run("display({'image/png': b'PNG'}, raw=True)").of("display_data")[0]["data"] == {"image/png": "UE5H"}
+def test_bytes_of_a_picture_are_base64(kc):
+    assert kc.run("display({'image/png': b'PNG'}, raw=True)").of("display_data")[0]["data"] == {"image/png": "UE5H"}

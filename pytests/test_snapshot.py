@@ -35,19 +35,27 @@ def test_an_object_comes_back_equal(restored, kind):
     code = "import runpy, sys\n" + f"fresh = runpy.run_path({str(cells/'kinds.py')!r}, run_name='__main__')['kinds'][{kind!r}]\n"
     assert value(restored, code + f"type(fresh).__name__ == type(k_{kind}).__name__ and repr(fresh) == repr(k_{kind})") == "True"
 
-@pytest.mark.parametrize("code, result", [("k_nan != k_nan", "True"), ("k_partial()", "3"), ("repr(k_error)", "\"ValueError('x')\""), ("k_derived.thrice()", "12"),
-    ("k_vector.sum(), k_vector.flags.writeable", "(np.float64(10.0), True)"), ("k_matrix.tolist()", "[[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]"),
-    ("k_objects.tolist()", "[1, 'a']"), ("k_empty.shape", "(0, 3)"), ("k_masked.sum()", "np.int64(1)"), ("k_record['b'][0]", "np.float64(2.0)"),
-    ("k_colour is Colour.RED", "True"), ("type(k_point) is Point and k_point.twice()", "Point(x=6)"), ("pair[0].other.other is pair[0]", "True")])
+@pytest.mark.parametrize("code, result",
+    [("k_nan != k_nan", "True"), ("k_partial()", "3"), ("repr(k_error)", "\"ValueError('x')\""),
+        ("k_derived.thrice()", "12"),
+        ("k_vector.sum(), k_vector.flags.writeable", "(np.float64(10.0), True)"),
+        ("k_matrix.tolist()", "[[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]"),
+        ("k_objects.tolist()", "[1, 'a']"), ("k_empty.shape", "(0, 3)"), ("k_masked.sum()", "np.int64(1)"),
+        ("k_record['b'][0]", "np.float64(2.0)"),
+        ("k_colour is Colour.RED", "True"), ("type(k_point) is Point and k_point.twice()", "Point(x=6)"),
+        ("pair[0].other.other is pair[0]", "True")])
 def test_what_came_back_works(restored, code, result): assert value(restored, code) == result
 
-@pytest.mark.parametrize("code, result", [("add(1)", "3"), ("decorated(1)", "1001"), ("factorial(5)", "120"), ("await later()", "7"), ("list(counting())", "[1, 2]"),
-    ("sqrt(4)", "2.0"), ("math.pi > 3 and np.__name__", "'numpy'"), ("OrderedDict.__name__", "'OrderedDict'")])
+@pytest.mark.parametrize("code, result",
+    [("add(1)", "3"), ("decorated(1)", "1001"), ("factorial(5)", "120"), ("await later()", "7"),
+        ("list(counting())", "[1, 2]"),
+        ("sqrt(4)", "2.0"), ("math.pi > 3 and np.__name__", "'numpy'"), ("OrderedDict.__name__", "'OrderedDict'")])
 def test_functions_classes_and_imports_come_back(restored, code, result): assert value(restored, code) == result
 
 def test_two_names_of_one_object_stay_so(restored): assert value(restored, "alias is k_many") == "True"
 
-def test_the_source_of_a_function_is_known(restored): assert "return a + b" in value(restored, "import inspect\ninspect.getsource(add)")
+def test_the_source_of_a_function_is_known(restored):
+    assert "return a + b" in value(restored, "import inspect\ninspect.getsource(add)")
 
 @pytest.mark.parametrize("name, why", [("lock", "cannot pickle '_thread.lock' object"), ("opened", "cannot pickle")])
 def test_what_is_left_out_is_named_with_the_reason(restored, name, why):
@@ -74,7 +82,11 @@ def test_a_name_whose_pickling_fails_spoils_no_other(own, tmp_path):
 
 def test_a_name_that_fails_at_restore_is_told_and_the_others_come(own, tmp_path):
     kc = own()
-    kc.run("class Odd:\n    def __setstate__(self, state): raise RuntimeError('not today')\nodd = Odd()\nodd.x = 1\nz = 2")
+    kc.run("class Odd:\n"
+        "    def __setstate__(self, state): raise RuntimeError('not today')\n"
+        "odd = Odd()\n"
+        "odd.x = 1\n"
+        "z = 2")
     kc.run(f"%snapshot {tmp_path/'a.snapshot'}\ndel z")
     r = kc.run(f"%restore {tmp_path/'a.snapshot'}")
     assert "odd: RuntimeError: not today" in r.stdout
@@ -86,7 +98,7 @@ def test_the_last_snapshot_stays_whole(own, tmp_path, end):
     kc.run(f"x = 1\n%snapshot {file}")
     before = file.read_bytes()
     kc.run(programs["slow to pickle"])
-    kc.run(f"full = False\nslow = Slow()\nx = 2")
+    kc.run("full = False\nslow = Slow()\nx = 2")
     if end == "full disk": kc.run(programs["full disk"])
     id = kc.cell(f"%snapshot {file}")
     if end != "full disk": kc.wait(id, until=lambda r: "slow" in r.stdout)
@@ -109,11 +121,17 @@ def test_a_name_without_a_path_is_kept_apart_for_each_notebook(own, tmp_path):
 
 def test_a_progress_bar_comes_when_it_takes_long(own, tmp_path):
     kc = own()
-    kc.run("import time\nclass Slow:\n    def __reduce__(self):\n        time.sleep(.4)\n        return (int, ())\na, b, c, d = Slow(), Slow(), Slow(), Slow()")
+    kc.run("import time\n"
+        "class Slow:\n"
+        "    def __reduce__(self):\n"
+        "        time.sleep(.4)\n"
+        "        return (int, ())\n"
+        "a, b, c, d = Slow(), Slow(), Slow(), Slow()")
     r = kc.run(f"%snapshot {tmp_path/'a.snapshot'}")
     assert "Writing [" in r.of("display_data")[0]["data"]["text/plain"]
 
-@pytest.mark.parametrize("name, why", [("/nowhere/x.snapshot", "there is no snapshot"), ("{}/bad.snapshot", "is no snapshot")])
+@pytest.mark.parametrize("name, why", [("/nowhere/x.snapshot", "there is no snapshot"),
+    ("{}/bad.snapshot", "is no snapshot")])
 def test_a_snapshot_that_cannot_be_read_is_one_line(own, tmp_path, name, why):
     (tmp_path/"bad.snapshot").write_text("text")
     error = own().run(f"%restore {name.format(tmp_path)}").error
@@ -122,7 +140,9 @@ def test_a_snapshot_that_cannot_be_read_is_one_line(own, tmp_path, name, why):
 def test_large_arrays_are_written_without_a_copy(own, tmp_path):
     "Memory on top while 200 MB are written: less than a fifth of them"
     kc = own()
-    kc.run("import numpy as np, resource\narr = np.ones(25_000_000)\nbefore = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss")
+    kc.run("import numpy as np, resource\n"
+        "arr = np.ones(25_000_000)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss")
     kc.run(f"%snapshot {tmp_path/'a.snapshot'}", timeout=60)
     assert int(kc.run("resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before").result) < 40_000
 

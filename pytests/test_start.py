@@ -82,7 +82,8 @@ def test_libraries_before_the_first_execute_reply(loaded):
     assert libraries(loaded, "ran") <= {"IPython", "traitlets", "pygments", "ipykernel"}
 
 # of the standard library and IPython, what is large and not needed for a first cell
-@pytest.mark.parametrize("name", "ssl ctypes unittest pydoc doctest http.client email multiprocessing xml pdb zmq.asyncio zmq.eventloop "
+@pytest.mark.parametrize("name",
+    "ssl ctypes unittest pydoc doctest http.client email multiprocessing xml pdb zmq.asyncio zmq.eventloop "
     "IPython.core.debugger IPython.terminal.interactiveshell ipymini.environments".split())
 def test_not_loaded_before_the_first_execute_reply(loaded, name): assert name not in loaded["ran"]
 
@@ -98,13 +99,16 @@ def test_number_of_modules_at_the_first_execute_reply(loaded): assert len(loaded
 
 def test_threads_of_a_kernel(own):
     names = own().run("import threading; sorted(t.name for t in threading.enumerate())", allow_stdin=True).result  # a batch run has no history to save
-    assert eval(names) == ["IPythonHistorySavingThread", "MainThread", "control", "fd capture", "hb", "iopub", "shell", "stdin", "subshell aside"]
+    assert eval(names) == ["IPythonHistorySavingThread", "MainThread", "control", "fd capture", "hb", "iopub",
+        "shell", "stdin", "subshell aside"]
 
 def test_messages_that_a_cell_takes(own):
-    kc,cells = own(),{"1": 4, "pass": 3, "print(1)": 4, "print(1); 2": 5, "1/0": 4, "display(1); display(2)": 5, "import os; os.write(1, b'x');": 4, "": 3}
+    kc,cells = own(),{"1": 4, "pass": 3, "print(1)": 4, "print(1); 2": 5, "1/0": 4, "display(1); display(2)": 5,
+        "import os; os.write(1, b'x');": 4, "": 3}
     assert {code: len(kc.run(code).msgs) for code in cells} == cells
 
 def test_messages_that_a_request_takes(own):
     kc,c = own(),dict(code="len", cursor_pos=3)
-    asked = {t: len(kc.request(f"{t}_request", c).msgs) for t in "kernel_info complete inspect is_complete history comm_info connect".split()}
+    asked = {t: len(kc.request(f"{t}_request", c).msgs)
+        for t in "kernel_info complete inspect is_complete history comm_info connect".split()}
     assert set(asked.values()) == {2}, asked

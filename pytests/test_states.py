@@ -27,9 +27,15 @@ def test_an_interrupt_while_a_startup_file_runs_ends_it_and_the_cell_that_has_ar
     assert kc.run("1").result == "1"
 
 @hows
-@pytest.mark.parametrize("code", ["async with asyncio.TaskGroup() as g: g.create_task(tick())", "await asyncio.gather(tick())"])
+@pytest.mark.parametrize("code", ["async with asyncio.TaskGroup() as g: g.create_task(tick())",
+    "await asyncio.gather(tick())"])
 def test_an_interrupt_of_a_cell_that_awaits_ends_the_tasks_that_it_waits_for(kc, how, code):
-    kc.run("import asyncio\nasync def tick():\n    print('on')\n    try: await asyncio.sleep(60)\n    finally: ended.append(1)\nended = []")
+    kc.run("import asyncio\n"
+        "async def tick():\n"
+        "    print('on')\n"
+        "    try: await asyncio.sleep(60)\n"
+        "    finally: ended.append(1)\n"
+        "ended = []")
     id = begun(kc, code)
     kc.interrupt(how)
     assert kc.wait(id).content["ename"] == "KeyboardInterrupt"
@@ -37,7 +43,13 @@ def test_an_interrupt_of_a_cell_that_awaits_ends_the_tasks_that_it_waits_for(kc,
 
 @hows
 def test_an_interrupt_runs_except_CancelledError(kc, how):
-    id = begun(kc, "import asyncio\nasync def work():\n    print('on')\n    try: await asyncio.sleep(60)\n    except asyncio.CancelledError: print('cleaned up'); raise\nawait work()")
+    id = begun(kc,
+        "import asyncio\n"
+        "async def work():\n"
+        "    print('on')\n"
+        "    try: await asyncio.sleep(60)\n"
+        "    except asyncio.CancelledError: print('cleaned up'); raise\n"
+        "await work()")
     kc.interrupt(how)
     r = kc.wait(id)
     assert (r.content["ename"], r.stdout) == ("KeyboardInterrupt", "on\ncleaned up\n")
@@ -57,7 +69,8 @@ def test_a_fork_leaves_the_signals_blocked_that_the_cell_has_blocked(kc):
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a process 1 is made by root on Linux")
 def test_an_interrupt_request_reaches_process_1_of_a_container():
     code = programs["interrupt of process 1"]
-    r = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", code], capture_output=True, text=True, timeout=20, cwd=root)
+    r = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", code],
+        capture_output=True, text=True, timeout=20, cwd=root)
     assert r.stdout == "1 interrupted\n", r.stderr
 
 @hows

@@ -27,19 +27,22 @@ def sub(kc):
 
 # -- asking
 
-@pytest.mark.parametrize("call,prompt", [("input()", ""), ("input('name: ')", "name: "), ("input(5)", "5"), ("input(None)", "None"), ("input('é🎉\\n')", "é🎉\n")])
+@pytest.mark.parametrize("call,prompt", [("input()", ""), ("input('name: ')", "name: "), ("input(5)", "5"),
+    ("input(None)", "None"), ("input('é🎉\\n')", "é🎉\n")])
 def test_input_asks(kc, call, prompt):
     r = answered(kc, call, "bob")
     assert (r.result, r.prompts) == ("'bob'", [dict(prompt=prompt, password=False)])
 
 @pytest.mark.parametrize("call,prompt",
-    [("getpass()", "Password: "), ("getpass('pin')", "pin"), ("getpass('pin', None)", "pin"), ("getpass(prompt='pin', stream=sys.stderr)", "pin")])
+    [("getpass()", "Password: "), ("getpass('pin')", "pin"), ("getpass('pin', None)", "pin"),
+        ("getpass(prompt='pin', stream=sys.stderr)", "pin")])
 def test_getpass_asks_for_a_password(kc, call, prompt):
     r = answered(kc, "import sys; from getpass import getpass; "+call, "secret")
     assert (r.result, r.prompts) == ("'secret'", [dict(prompt=prompt, password=True)])
 
 @pytest.mark.parametrize("line", ["", " ", "é🎉", "a\nb", "x"*100_000, "\\", "null"])
-def test_the_line_comes_as_it_was_typed(kc, line): assert answered(kc, "import builtins; line = input()", line).status == "ok" and eval(kc.run("line").result) == line
+def test_the_line_comes_as_it_was_typed(kc, line):
+    assert answered(kc, "import builtins; line = input()", line).status == "ok" and eval(kc.run("line").result) == line
 
 def test_the_prompt_answers_the_cell(kc):
     id = kc.cell("input()", allow_stdin=True)
@@ -62,28 +65,34 @@ def test_the_cell_is_busy_while_it_asks(kc):
     kc.input("x")
     assert kc.wait(id).states == ["busy", "idle"]
 
-def test_several_lines(kc): assert answered(kc, "[input(i) for i in range(3)]", "a", "b", "c").result == "['a', 'b', 'c']"
+def test_several_lines(kc):
+    assert answered(kc, "[input(i) for i in range(3)]", "a", "b", "c").result == "['a', 'b', 'c']"
 
 def test_eof(kc): assert answered(kc, "input()", "\x04").content["ename"] == "EOFError"
 
-def test_eof_of_getpass(kc): assert answered(kc, "import getpass; getpass.getpass()", "\x04").content["ename"] == "EOFError"
+def test_eof_of_getpass(kc):
+    assert answered(kc, "import getpass; getpass.getpass()", "\x04").content["ename"] == "EOFError"
 
 @pytest.mark.parametrize("call", ["read()", "readline()", "readlines() or ''"])
 def test_sys_stdin_is_empty(kc, call): assert kc.run(f"import sys; sys.stdin.{call}", allow_stdin=True).result == "''"
 
-@pytest.mark.parametrize("code", ["import subprocess; subprocess.run('cat', stdout=subprocess.PIPE).stdout", "import os; os.read(0, 10)"])
+@pytest.mark.parametrize("code", ["import subprocess; subprocess.run('cat', stdout=subprocess.PIPE).stdout",
+    "import os; os.read(0, 10)"])
 def test_children_find_an_empty_stdin(kc, code): assert kc.run(code, allow_stdin=True).result == "b''"
 
 ways = {"thread": "import threading; t = threading.Thread(target=lambda: print(input('?'))); t.start(); t.join()",
-    "pool": "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(1) as p: print(p.submit(input, '?').result())",
+    "pool":"from concurrent.futures import ThreadPoolExecutor\n"
+    "with ThreadPoolExecutor(1) as p: print(p.submit(input, '?').result())",
     "to_thread": "import asyncio; print(await asyncio.to_thread(input, '?'))",
     "task": "import asyncio\nasync def f(): return input('?')\nprint(await asyncio.create_task(f()))",
     "run_in_executor": "import asyncio; print(await asyncio.get_running_loop().run_in_executor(None, input, '?'))",
-    "callback": "import asyncio; asyncio.get_running_loop().call_soon(lambda: print(input('?'))); await asyncio.sleep(.01)",
+    "callback": "import asyncio; asyncio.get_running_loop().call_soon(lambda: print(input('?'))); "
+    "await asyncio.sleep(.01)",
     "asyncio.run": "import asyncio\nasync def f(): return input('?')\nprint(asyncio.run(f()))",
     "async cell": "import asyncio; await asyncio.sleep(0); print(input('?'))",
     "%time": "%time print(input('?'))", "exec": "exec('print(input(\"?\"))')", 
-    "getpass in a thread": "import getpass, threading\nt = threading.Thread(target=lambda: print(getpass.getpass('?'))); t.start(); t.join()"}
+    "getpass in a thread": "import getpass, threading\n"
+    "t = threading.Thread(target=lambda: print(getpass.getpass('?'))); t.start(); t.join()"}
 
 @pytest.mark.parametrize("way", ways)
 def test_who_may_ask(kc, way):
@@ -94,12 +103,20 @@ def test_who_may_ask(kc, way):
 def test_a_subshell_asks(kc, sub): assert answered(kc, "input()", "x", subshell=sub).result == "'x'"
 
 def test_a_thread_asks_while_its_cell_awaits(kc):
-    assert answered(kc, "import asyncio, threading\nq = []\nthreading.Thread(target=lambda: q.append(input())).start()\nwhile not q: await asyncio.sleep(.01)\nq", "x").result == "['x']"
+    assert answered(kc,
+        "import asyncio, threading\n"
+        "q = []\n"
+        "threading.Thread(target=lambda: q.append(input())).start()\n"
+        "while not q: await asyncio.sleep(.01)\n"
+        "q", "x").result == "['x']"
 
 # -- several askers
 
 def test_threads_ask_one_after_the_other(kc):
-    id = kc.cell("from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(3) as p: r = list(p.map(input, 'abc'))\nr", allow_stdin=True)
+    id = kc.cell(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor(3) as p: r = list(p.map(input, 'abc'))\n"
+        "r", allow_stdin=True)
     for _ in range(3):
         prompt = kc.prompt()["content"]["prompt"]
         assert silent(kc)
@@ -192,7 +209,13 @@ def test_asking_is_refused_when_the_client_cannot_answer(kc, call):
 
 @pytest.mark.parametrize("call", ["input", "getpass"])
 def test_a_thread_is_refused_after_the_end_of_its_cell(kc, call):
-    id = kc.cell(f"import threading; from getpass import getpass\ngo = threading.Event()\ndef f():\n    go.wait(20)\n    try: {call}()\n    except Exception as e: print(type(e).__name__)\n"
+    id = kc.cell(
+        "import threading; from getpass import getpass\n"
+        "go = threading.Event()\n"
+        "def f():\n"
+        "    go.wait(20)\n"
+        f"    try: {call}()\n"
+        "    except Exception as e: print(type(e).__name__)\n"
         "t = threading.Thread(target=f); t.start()", allow_stdin=True)
     kc.wait(id)
     kc.run("go.set()", allow_stdin=True)
@@ -200,18 +223,30 @@ def test_a_thread_is_refused_after_the_end_of_its_cell(kc, call):
     assert silent(kc)
 
 def test_a_task_is_refused_after_the_end_of_its_cell(kc):
-    id = kc.cell("import asyncio\nasync def f():\n    await asyncio.sleep(.1)\n    try: input()\n    except Exception as e: print(type(e).__name__)\nt = asyncio.create_task(f())", allow_stdin=True)
+    id = kc.cell(
+        "import asyncio\n"
+        "async def f():\n"
+        "    await asyncio.sleep(.1)\n"
+        "    try: input()\n"
+        "    except Exception as e: print(type(e).__name__)\n"
+        "t = asyncio.create_task(f())", allow_stdin=True)
     assert kc.wait(id, until=lambda r: "\n" in r.stdout).stdout == "StdinNotImplementedError\n"
 
 def test_a_thread_that_waits_for_a_line_is_refused_when_its_cell_ends(own):
     "Nobody shows its prompt any more, and it would keep all others from asking"
     kc = own()
-    id = kc.cell("import threading\ndef f():\n    try: print(input('x'))\n    except Exception as e: print(type(e).__name__)\nthreading.Thread(target=f).start()", allow_stdin=True)
+    id = kc.cell(
+        "import threading\n"
+        "def f():\n"
+        "    try: print(input('x'))\n"
+        "    except Exception as e: print(type(e).__name__)\n"
+        "threading.Thread(target=f).start()", allow_stdin=True)
     assert kc.wait(id, until=lambda r: "\n" in r.stdout).stdout == "StdinNotImplementedError\n"
 
 def test_a_cell_asks_while_a_thread_of_an_earlier_one_waits_for_a_line(own):
     kc = own()
-    kc.run("import threading, time; threading.Thread(target=input, args=['x']).start(); time.sleep(.1)", allow_stdin=True)
+    kc.run("import threading, time; threading.Thread(target=input, args=['x']).start(); time.sleep(.1)",
+        allow_stdin=True)
     id = kc.cell("input('y')", allow_stdin=True)
     while kc.prompt(10)["content"]["prompt"] != "y": pass
     kc.input("fresh")
@@ -219,7 +254,9 @@ def test_a_cell_asks_while_a_thread_of_an_earlier_one_waits_for_a_line(own):
 
 # -- debuggers
 
-@pytest.mark.parametrize("code", ["import pdb; pdb.set_trace()\nx = 5", "breakpoint()\nx = 5", "from IPython.core.debugger import set_trace; set_trace()\nx = 5"])
+@pytest.mark.parametrize("code", ["import pdb; pdb.set_trace()\nx = 5", "breakpoint()\nx = 5",
+    "from IPython.core.debugger import set_trace; set_trace()\n"
+    "x = 5"])
 def test_a_debugger_asks(kc, code):
     r = answered(kc, f"y = 41\n{code}", "p y+1", "c")
     assert (r.status, "42\n" in r.stdout) == ("ok", True)
@@ -242,15 +279,18 @@ def test_percent_pdb_asks_after_an_error(kc):
     kc.run("%pdb off")
     assert (r.content["ename"], "7\n" in r.stdout) == ("ZeroDivisionError", True)
 
-def test_pdb_is_ipythons(kc): assert kc.run("import pdb; from IPython.core.debugger import Pdb; issubclass(pdb.Pdb, Pdb)").result == "True"
+def test_pdb_is_ipythons(kc):
+    assert kc.run("import pdb; from IPython.core.debugger import Pdb; issubclass(pdb.Pdb, Pdb)").result == "True"
 
 def test_stepping(kc):
-    r = answered(kc, "def f():\n    breakpoint()\n    a = 1\n    a = 2\n    return a\nf()", "n", "n", "n", "p a*100", "c")
+    r = answered(kc, "def f():\n    breakpoint()\n    a = 1\n    a = 2\n    return a\nf()", "n", "n", "n", "p a*100",
+        "c")
     assert (r.result, "200\n" in r.stdout) == ("2", True)
 
 @pytest.mark.parametrize("how", ["signal", "message"])
 @pytest.mark.parametrize("code",
-    ["input()", "import getpass; getpass.getpass()", "breakpoint()\nprint('on')", "import threading; t = threading.Thread(target=input); t.start(); t.join()"])
+    ["input()", "import getpass; getpass.getpass()", "breakpoint()\nprint('on')",
+        "import threading; t = threading.Thread(target=input); t.start(); t.join()"])
 def test_an_interrupt_ends_the_waiting(kc, how, code):
     id = kc.cell(code, allow_stdin=True)
     kc.prompt()

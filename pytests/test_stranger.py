@@ -31,7 +31,8 @@ def test_a_link_where_the_crash_report_goes_is_not_followed(own, shared, tmp_pat
 
 @needs_root
 def test_a_strangers_crash_report_is_neither_told_nor_written(own, shared):
-    as_stranger(shared, "open('.k.json.death', 'w').write('words of his'); os.chmod('.k.json.death', 0o666); os.link('.k.json.death', 'his')")
+    as_stranger(shared, "open('.k.json.death', 'w').write('words of his'); os.chmod('.k.json.death', 0o666); "
+        "os.link('.k.json.death', 'his')")
     kc = own(file=settings(shared))
     assert kc.run("'a cell of mine'").stderr == ""
     assert (shared/"his").read_text() == "words of his"
@@ -70,7 +71,8 @@ parts = [json.dumps(part).encode() for part in args]
 with open(".k.json.journal", "wb") as file: file.write(struct.pack("<4I", *map(len, parts)) + b"".join(parts))
 os.chmod(".k.json.journal", 0o666)"""
     parent = dict(msg_id="x", session="x", msg_type="execute_request")
-    as_stranger(shared, record, dict(msg_type="stream", date="2026-01-01T00:00:00Z"), parent, {}, dict(name="stdout", text="words of his"))
+    as_stranger(shared, record, dict(msg_type="stream", date="2026-01-01T00:00:00Z"), parent, {},
+        dict(name="stdout", text="words of his"))
     kc = own(file=settings(shared))
     assert "words of his" not in str(kc.run("%replay --last-kernel"))
 

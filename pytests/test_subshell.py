@@ -5,13 +5,15 @@ import os, pytest, time
 from helpers import begun, listed, start, until
 from subshell_helpers import control, framed
 
-shell_requests = dict(execute_request=dict(code="1"), complete_request=dict(code="pri", cursor_pos=3), inspect_request=dict(code="print", cursor_pos=5),
+shell_requests = dict(execute_request=dict(code="1"), complete_request=dict(code="pri", cursor_pos=3),
+    inspect_request=dict(code="print", cursor_pos=5),
     is_complete_request=dict(code="1"), history_request=dict(hist_access_type="tail", n=1), kernel_info_request={}, comm_info_request={})
 no_id = "0123456789abcdef"
 
 def told_in_full(c):
     "True if `c` is an error reply with all that one has"
-    return c["status"] == "error" and bool(c["ename"]) and isinstance(c["evalue"], str) and c["traceback"] and all(isinstance(s, str) for s in c["traceback"])
+    return c["status"] == "error" and bool(c["ename"]) and isinstance(c["evalue"],
+        str) and c["traceback"] and all(isinstance(s, str) for s in c["traceback"])
 
 # -- create, list, delete
 
@@ -26,7 +28,8 @@ def test_create_gives_an_id(kc):
 def test_list_tells_all_but_the_main_shell(kc):
     ids = [kc.subshell() for _ in range(3)]
     r = control(kc, "list")
-    assert (r.reply["msg_type"], r.status, r.states, sorted(r.content["subshell_id"])) == ("list_subshell_reply", "ok", ["busy", "idle"], sorted(ids))
+    assert (r.reply["msg_type"], r.status, r.states, sorted(r.content["subshell_id"])) == ("list_subshell_reply",
+        "ok", ["busy", "idle"], sorted(ids))
     for id in ids: assert control(kc, "delete", subshell_id=id).content == dict(status="ok")
     assert listed(kc) == []
 
@@ -48,7 +51,8 @@ def test_hundreds_come_and_go(kc):
 
 # -- errors
 
-@pytest.mark.parametrize("content", [dict(subshell_id=no_id), {}, *(dict(subshell_id=o) for o in (None, 5, True, "", [], {}, [no_id], {"a": 1}))], ids=repr)
+@pytest.mark.parametrize("content", [dict(subshell_id=no_id), {},
+    *(dict(subshell_id=o) for o in (None, 5, True, "", [], {}, [no_id], {"a": 1}))], ids=repr)
 def test_delete_of_what_is_not_there(kc, content):
     r = control(kc, "delete", **content)
     assert r.reply["msg_type"] == "delete_subshell_reply" and told_in_full(r.content) and r.states == ["busy", "idle"]
@@ -65,7 +69,9 @@ def test_the_error_names_the_subshell(kc):
 @pytest.mark.parametrize("type", shell_requests)
 def test_request_to_an_unknown_subshell(kc, type):
     r = kc.request(type, shell_requests[type], subshell=no_id)
-    assert r.reply["msg_type"] == type.removesuffix("request")+"reply" and told_in_full(r.content) and r.states == ["busy", "idle"]
+    assert r.reply["msg_type"] == type.removesuffix("request")+"reply"
+    assert told_in_full(r.content)
+    assert r.states == ["busy", "idle"]
     assert r.content["ename"] == "UnknownSubshellError" and no_id in r.content["evalue"]
     assert "execute_input" not in r.types
 
@@ -80,7 +86,8 @@ def test_subshell_id_that_is_none(kc, id):
     assert told_in_full(r.content) and r.states == ["busy", "idle"]
 
 def test_null_is_the_main_shell(kc):
-    r = kc.request("execute_request", dict(code="import threading; threading.current_thread() is threading.main_thread()"), subshell_id=None)
+    r = kc.request("execute_request", dict(code="import threading; "
+        "threading.current_thread() is threading.main_thread()"), subshell_id=None)
     assert r.result == "True"
 
 @pytest.mark.parametrize("type", ["create", "list", "delete"])
@@ -124,7 +131,10 @@ def test_context_variables_last_within_a_subshell(kc, sub):
     kc.run("v.set('sub')", subshell=sub)
     assert (kc.run("v.get()", subshell=sub).result, kc.run("v.get()").result) == ("'sub'", "'main'")
 
-@pytest.mark.parametrize("busy", ["import time\nprint('begun')\nwhile not go: time.sleep(.01)", "import asyncio\nprint('begun')\nwhile not go: await asyncio.sleep(.01)",
+@pytest.mark.parametrize("busy", ["import time\nprint('begun')\nwhile not go: time.sleep(.01)",
+    "import asyncio\n"
+    "print('begun')\n"
+    "while not go: await asyncio.sleep(.01)",
     "print('begun')\nwhile not go: pass"], ids=["sleep", "await", "loop"])
 @pytest.mark.parametrize("where", ["main", "sub"])
 def test_one_runs_beside_the_other(kc, sub, busy, where):
@@ -157,7 +167,8 @@ def test_code_that_looks_for_the_loop_finds_the_subshells(kc, sub):
 
 # -- delete while busy
 
-@pytest.mark.parametrize("code", ["import time\nfor i in range(80): time.sleep(.01)", "import asyncio; await asyncio.sleep(600)", "input()", "while not go: pass"],
+@pytest.mark.parametrize("code", ["import time\nfor i in range(80): time.sleep(.01)",
+    "import asyncio; await asyncio.sleep(600)", "input()", "while not go: pass"],
     ids=["sync", "await", "input", "loop"])
 def test_delete_while_busy_answers_at_once_and_stops_no_channel(kc, sub, code):
     kc.run("go = []")
@@ -168,7 +179,8 @@ def test_delete_while_busy_answers_at_once_and_stops_no_channel(kc, sub, code):
         kc.cell("print('nor this')", subshell=sub, stop_on_error=False)]
     t0 = time.monotonic()
     assert control(kc, "delete", subshell_id=sub).content == dict(status="ok")
-    assert kc.request("kernel_info_request", channel="control").status == kc.request("kernel_info_request").status == kc.run("1").status == "ok"
+    assert kc.request("kernel_info_request",
+        channel="control").status == kc.request("kernel_info_request").status == kc.run("1").status == "ok"
     assert time.monotonic()-t0 < 1 and sub not in listed(kc)
     refused = [kc.wait(id) for id in queued]
     assert all(framed(r) and r.replies and set(r.types) == {"status"} for r in refused)
@@ -187,14 +199,20 @@ def test_a_deleted_subshells_cell_may_end_what_it_does(kc, sub):
     assert (r.status, r.stdout, r.result) == ("ok", "begun\nended\n", "'result'")
 
 def test_a_deleted_subshells_awaiting_cell_is_told_so(kc, sub):
-    id = kc.cell("import asyncio\nprint('begun')\ntry: await asyncio.sleep(600)\nfinally: print('cleaned up')", subshell=sub)
+    id = kc.cell("import asyncio\nprint('begun')\ntry: await asyncio.sleep(600)\nfinally: print('cleaned up')",
+        subshell=sub)
     begun(kc, id)
     control(kc, "delete", subshell_id=sub)
     r = kc.wait(id)
     assert told_in_full(r.content) and "cleaned up" in r.stdout and framed(r) and r.error["ename"] == r.content["ename"]
 
 def test_background_tasks_end_with_their_subshell(kc, sub):
-    r = kc.run("import asyncio\nasync def f():\n    try: await asyncio.sleep(600)\n    finally: print('cancelled')\nt = asyncio.create_task(f()); await asyncio.sleep(0)", subshell=sub)
+    r = kc.run(
+        "import asyncio\n"
+        "async def f():\n"
+        "    try: await asyncio.sleep(600)\n"
+        "    finally: print('cancelled')\n"
+        "t = asyncio.create_task(f()); await asyncio.sleep(0)", subshell=sub)
     control(kc, "delete", subshell_id=sub)
     assert kc.wait(r.id, until=lambda r: r.stdout).stdout == "cancelled\n"
 

@@ -18,12 +18,13 @@ def test_numbers_of_overlapping_cells(kc, sub):
     one,two = overlap(kc, sub, "'one'", "'two'")
     (n,),(m,) = number(one),number(two)
     assert m == n+1
-    assert kc.run(f"Out[{n}], Out[{m}], In[{n}].endswith(\"'one'\"), In[{m}]").result == f"('one', 'two', True, \"'two'\")"
+    assert kc.run(f"Out[{n}], Out[{m}], In[{n}].endswith(\"'one'\"), In[{m}]").result == "('one', 'two', True, \"'two'\")"
     assert number(kc.run("'three'")) == {m+2}
 
 def test_numbers_when_many_overlap(kc):
     subs = [kc.subshell() for _ in range(6)]
-    ids = {kc.cell(f"import time; time.sleep({random.random()/20}); 'cell {i}'", subshell=random.choice([None, *subs])): i for i in range(60)}
+    ids = {kc.cell(f"import time; time.sleep({random.random()/20}); 'cell {i}'",
+        subshell=random.choice([None, *subs])): i for i in range(60)}
     rs = {i: kc.wait(id) for id,i in ids.items()}
     assert all(len(number(r)) == 1 and r.result == f"'cell {i}'" for i,r in rs.items())
     ns = [number(r).pop() for r in rs.values()]
@@ -35,13 +36,16 @@ def test_numbers_when_many_overlap(kc):
 def test_history_has_overlapping_cells_under_their_numbers(kc, sub):
     one,two = overlap(kc, sub, "'h1'", "'h2'")
     (n,),(m,) = number(one),number(two)
-    rows = kc.request("history_request", dict(hist_access_type="range", session=0, start=n, stop=m+1, output=True, raw=True)).content["history"]
-    assert [(line, src.endswith("'h1'"), src == "'h2'", out) for _,line,(src,out) in rows] == [(n, True, False, "'h1'"), (m, False, True, "'h2'")]
+    rows = kc.request("history_request",
+        dict(hist_access_type="range", session=0, start=n, stop=m+1, output=True, raw=True)).content["history"]
+    assert [(line, src.endswith("'h1'"), src == "'h2'", out) for _,line,
+        (src,out) in rows] == [(n, True, False, "'h1'"), (m, False, True, "'h2'")]
 
 def test_silent_and_unstored_cells_that_overlap_use_no_number(kc, sub):
     one,two = overlap(kc, sub, "'one'", "'two'", store_history=False)
     three = kc.run("3")
-    assert number(three) == {c["execution_count"] for c in one.of("execute_input")} == {c["execution_count"] for c in two.of("execute_input")}
+    assert number(three) == {c["execution_count"] for c in one.of("execute_input")} == {c["execution_count"]
+        for c in two.of("execute_input")}
 
 def test_payloads_of_overlapping_cells(kc, sub):
     ask = "get_ipython().set_next_input({!r})"
@@ -50,12 +54,15 @@ def test_payloads_of_overlapping_cells(kc, sub):
 
 def test_pages_of_overlapping_cells(kc, sub):
     one,two = overlap(kc, sub, "get_ipython().run_line_magic('pinfo', 'len')", "print?")
-    assert "number of items" in str(one.content["payload"]) and "number of items" not in str(two.content["payload"]) and len(two.content["payload"]) == 1
+    assert "number of items" in str(one.content["payload"])
+    assert "number of items" not in str(two.content["payload"])
+    assert len(two.content["payload"]) == 1
 
 def test_tracebacks_of_overlapping_cells(kc, sub):
     one,two = overlap(kc, sub, "raise ValueError('one')", "raise KeyError('two')")
     assert [(r.content["ename"], r.error["ename"],
-        r.content["traceback"] == r.error["traceback"]) for r in (one, two)] == [("ValueError",)*2+(True,), ("KeyError",)*2+(True,)]
+        r.content["traceback"] == r.error["traceback"]) for r in (one, two)] == [("ValueError",)*2+(True,),
+            ("KeyError",)*2+(True,)]
     assert "two" not in "".join(one.content["traceback"]) and "one" not in "".join(two.content["traceback"])
 
 def test_traceback_of_a_cell_that_ends_while_another_fails(kc, sub):
@@ -64,7 +71,8 @@ def test_traceback_of_a_cell_that_ends_while_another_fails(kc, sub):
 
 def test_user_expressions_of_overlapping_cells(kc, sub):
     one,two = overlap(kc, sub, "a = 1", "b = 2", user_expressions=dict(e="a if 'a' in globals() else None", f="1/0"))
-    assert one.content["user_expressions"]["e"]["data"]["text/plain"] == "1" and one.content["user_expressions"]["f"]["ename"] == "ZeroDivisionError"
+    assert one.content["user_expressions"]["e"]["data"]["text/plain"] == "1"
+    assert one.content["user_expressions"]["f"]["ename"] == "ZeroDivisionError"
 
 @pytest.mark.parametrize("where", ["main", "sub"])
 def test_an_error_aborts_the_queue_of_its_own_shell_only(kc, sub, where):
@@ -90,12 +98,18 @@ def test_await(kc, sub):
     assert r.result == "'slept'" and framed(r)
 
 def test_tasks_go_on_between_cells(kc, sub):
-    r = kc.run("import asyncio\nasync def f():\n    await asyncio.sleep(.2)\n    print('later')\nt = asyncio.create_task(f())", subshell=sub)
+    r = kc.run(
+        "import asyncio\n"
+        "async def f():\n"
+        "    await asyncio.sleep(.2)\n"
+        "    print('later')\n"
+        "t = asyncio.create_task(f())", subshell=sub)
     new = kc.run("'another cell'", subshell=sub)
     assert kc.wait(r.id, until=lambda r: r.stdout).stdout == "later\n" and new.stdout == ""
 
 def test_asyncio_run_in_a_plain_cell(kc, sub):
-    assert kc.run("import asyncio\nasync def f(): return await asyncio.sleep(.01, 'ran')\nasyncio.run(f())", subshell=sub).result == "'ran'"
+    assert kc.run("import asyncio\nasync def f(): return await asyncio.sleep(.01, 'ran')\nasyncio.run(f())",
+        subshell=sub).result == "'ran'"
     assert kc.run("await f()", subshell=sub).result == "'ran'"
 
 def test_input(kc, sub):
@@ -116,7 +130,8 @@ def test_prompts_come_one_after_the_other(kc, sub):
 
 def test_input_flags_of_overlapping_cells(kc, sub):
     kc.run("go = []")
-    id = kc.cell("print('begun')\nimport time\nwhile not go: time.sleep(.005)\ninput('may')", subshell=sub, allow_stdin=True)
+    id = kc.cell("print('begun')\nimport time\nwhile not go: time.sleep(.005)\ninput('may')", subshell=sub,
+        allow_stdin=True)
     begun(kc, id)
     assert kc.run("go.append(1)\ninput('may not')").content["ename"] == "StdinNotImplementedError"
     assert kc.prompt()["content"]["prompt"] == "may"
@@ -129,16 +144,23 @@ def test_displays_have_the_right_parent(kc, sub):
     ids = dict(main=kc.cell(code.format("main")), sub=kc.cell(code.format("sub"), subshell=sub))
     for name,id in ids.items():
         r = kc.wait(id)
-        assert [c["data"]["text/plain"] for t in ("display_data", "update_display_data") for c in r.of(t)] == ["'first'", f"'{name}'", f"'second {name}'"]
+        assert [c["data"]["text/plain"] for t in ("display_data", "update_display_data")
+            for c in r.of(t)] == ["'first'", f"'{name}'", f"'second {name}'"]
         assert (r.stdout, r.result) == (f"{name}\n", f"'res {name}'")
 
 def test_threads_of_a_subshells_cell_write_to_it(kc, sub):
-    r = kc.run("import threading, time\ndef f():\n    time.sleep(.1)\n    print('from a thread')\nt = threading.Thread(target=f); t.start()",
+    r = kc.run(
+        "import threading, time\n"
+        "def f():\n"
+        "    time.sleep(.1)\n"
+        "    print('from a thread')\n"
+        "t = threading.Thread(target=f); t.start()",
         subshell=sub, allow_stdin=True)
     kc.run("'newer'")
     assert kc.wait(r.id, until=lambda r: r.stdout).stdout == "from a thread\n"
 
-waits = dict(loop="while True: pass", sleeps="import time\nwhile True: time.sleep(.01)", wait="import asyncio; await asyncio.sleep(600)", input="input()",
+waits = dict(loop="while True: pass", sleeps="import time\nwhile True: time.sleep(.01)",
+    wait="import asyncio; await asyncio.sleep(600)", input="input()",
     nested="import asyncio\nasyncio.run(asyncio.sleep(600))", event="import asyncio; await asyncio.Event().wait()",
     executor="import asyncio, time; await asyncio.to_thread(time.sleep, 1.5)",
     caught="import time\ntry:\n    while True: time.sleep(.01)\nexcept KeyboardInterrupt: print('caught'); raise")
@@ -156,7 +178,8 @@ def test_interrupt(kc, sub, code, how):
 
 def test_interrupt_reaches_all_that_run(kc):
     subs = [kc.subshell() for _ in range(3)]
-    ids = [kc.cell(f"print('begun')\n{code}", subshell=o) for o,code in zip([None, *subs], [waits["loop"], waits["sleeps"], waits["wait"], waits["nested"]])]
+    ids = [kc.cell(f"print('begun')\n{code}", subshell=o) for o,
+        code in zip([None, *subs], [waits["loop"], waits["sleeps"], waits["wait"], waits["nested"]])]
     for id in ids: begun(kc, id)
     kc.interrupt("message")
     assert [kc.wait(id).content["ename"] for id in ids] == ["KeyboardInterrupt"]*4
@@ -176,7 +199,8 @@ def test_interrupt_storm_loses_no_reply(kc, sub):
     for _ in range(40):
         kc.interrupt("message")
         kc.collect("shell", .002)
-    for id in ids: assert framed(r := kc.wait(id)) and (r.status == "ok" or r.content["ename"] == "KeyboardInterrupt"), r
+    for id in ids:
+        assert framed(r := kc.wait(id)) and (r.status == "ok" or r.content["ename"] == "KeyboardInterrupt"), r
     assert [kc.run("'alive'", subshell=o, stop_on_error=False).result for o in (sub, None)] == ["'alive'"]*2
 
 def test_exit_in_a_subshell_ends_the_kernel(own_kc):
@@ -185,12 +209,14 @@ def test_exit_in_a_subshell_ends_the_kernel(own_kc):
 
 # -- the end
 
-@pytest.mark.parametrize("code", ["import time; time.sleep(100)", "import asyncio; await asyncio.sleep(100)", "while True: pass", "input()", "1"],
+@pytest.mark.parametrize("code", ["import time; time.sleep(100)", "import asyncio; await asyncio.sleep(100)",
+    "while True: pass", "input()", "1"],
     ids=["sleep", "await", "loop", "input", "idle"])
 def test_all_end_at_shutdown(own_kc, code):
     for _ in range(3):
         id = own_kc.cell(f"print('begun')\n{code}", subshell=own_kc.subshell(), allow_stdin=True)
         begun(own_kc, id)
     t0 = time.monotonic()
-    assert own_kc.request("shutdown_request", dict(restart=False), channel="control").content == dict(status="ok", restart=False)
+    assert own_kc.request("shutdown_request", dict(restart=False), channel="control").content == dict(status="ok",
+        restart=False)
     assert own_kc.proc.wait(20) == 0 and time.monotonic()-t0 < 2

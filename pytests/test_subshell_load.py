@@ -12,13 +12,20 @@ class Load:
     def kinds(self, tok):
         "Code of a cell by name, and what it puts out when nobody interrupts it"
         return dict(
-            stdout=(f"for i in range(20): print('{tok}', i); time.sleep(.001)", "".join(f"{tok} {i}\n" for i in range(20))),
+            stdout=(f"for i in range(20): print('{tok}', i); time.sleep(.001)",
+                "".join(f"{tok} {i}\n" for i in range(20))),
             display=(f"for i in range(5): display('{tok}'); print('{tok}')", f"<'{tok}'>{tok}\n"*5),
             error=(f"print('{tok}'); raise ValueError('{tok}')", f"{tok}\n<ValueError {tok}>"),
             ask=(f"print('{tok}'); print(input('{tok}'))", f"{tok}\nanswer to {tok}\n"),
             awaits=(f"for i in range(5): print('{tok}'); await asyncio.sleep(.01)", f"{tok}\n"*5),
-            thread=(f"{tok} = threading.Thread(target=print, args=['{tok}']); {tok}.start(); {tok}.join(); '{tok}'", f"{tok}\n<'{tok}'>"),
-            task=(f"async def f_{tok}():\n    await asyncio.sleep(.02)\n    print('{tok}')\nawait asyncio.gather(*(f_{tok}() for _ in range(3)));", f"{tok}\n"*3),
+            thread=(f"{tok} = threading.Thread(target=print, args=['{tok}']); {tok}.start(); {tok}.join(); '{tok}'",
+                f"{tok}\n"
+                f"<'{tok}'>"),
+            task=(
+                f"async def f_{tok}():\n"
+                "    await asyncio.sleep(.02)\n"
+                f"    print('{tok}')\n"
+                f"await asyncio.gather(*(f_{tok}() for _ in range(3)));", f"{tok}\n"*3),
             stderr=(f"import sys; print('{tok}', file=sys.stderr); print('{tok}')", f"{tok}\n"*2),
             burst=(f"print('{tok} '*5000)", f"{tok} "*5000+"\n"))
 
@@ -31,7 +38,8 @@ class Load:
             id = self.kc.cell(code, subshell=shell, allow_stdin=True, stop_on_error=False)
         self.sent[id] = tok,want,shell
 
-    def waiting(self, shell): return sum(1 for id,(_,_,s) in self.sent.items() if s == shell and not (id in self.kc.held and self.kc.held[id].idle))
+    def waiting(self, shell):
+        return sum(1 for id,(_,_,s) in self.sent.items() if s == shell and not (id in self.kc.held and self.kc.held[id].idle))
 
     def tick(self, send):
         if send:
@@ -43,14 +51,17 @@ class Load:
             m = self.kc.get_stdin_msg(timeout=0)
             tok = self.sent[m["parent_header"]["msg_id"]][0]
             assert m["content"]["prompt"] == tok
-            self.kc.session.send(self.kc.stdin_channel.socket, "input_reply", dict(value=f"answer to {tok}"), parent=m["header"])
+            self.kc.session.send(self.kc.stdin_channel.socket, "input_reply", dict(value=f"answer to {tok}"),
+                parent=m["header"])
             self.answered += 1
 
     def run(self, secs):
         end = time.monotonic()+secs
         while time.monotonic() < end: self.tick(True)
         end = time.monotonic()+20
-        while (left := [id for id in self.sent if not ((r := self.kc.held.get(id)) and r.replies and r.idle)]) and time.monotonic() < end: self.tick(False)
+        while (left := [id for id in self.sent
+            if not ((r := self.kc.held.get(id)) and r.replies and r.idle)]) and time.monotonic() < end:
+            self.tick(False)
         assert not left, f"no reply or no idle: {[(self.sent[id], self.kc.held.get(id)) for id in left[:3]]} of {len(left)}"
         for id in self.controls: self.kc.wait(id, "control")
 
@@ -61,15 +72,21 @@ class Load:
             got = put_out(r).partition("\nStill running after an interrupt")[0].replace("\nKeyboardInterrupt\n\n", "")  # IPython's, of a traceback in the making
             hit = r.reply["msg_type"] == "execute_reply" and r.content.get("ename") == "KeyboardInterrupt"
             if not framed(r, hit) or len(r.replies) != 1: yield f"{tok} in {shell}: {len(r.replies)} replies, {r}"
-            if want is not None and got != want and not hit: yield f"{tok} in {shell}: {got[:200]!r} instead of {want[:200]!r}, {r.content}"
-            if r.status == "error" and r.content["ename"] not in [c["ename"] for c in r.of("error")]: yield f"{tok} in {shell}: no message of its error: {r}"
+            if want is not None and got != want and not hit:
+                yield f"{tok} in {shell}: {got[:200]!r} instead of {want[:200]!r}, {r.content}"
+            if r.status == "error" and r.content["ename"] not in [c["ename"] for c in r.of("error")]:
+                yield f"{tok} in {shell}: no message of its error: {r}"
             if foreign := [w for w in words(got) if w != tok]: yield f"{tok} in {shell} has output of {foreign[:3]}"
         ns = [number(r) for id,r in self.kc.held.items() if id in self.sent and r.of("execute_input")]
         if len(set().union(*ns)) != len(ns): yield "a number that was given twice, or two to one cell"
-        if strays := [o for o in self.kc.others if o["content"] != dict(execution_state="starting")]: yield f"messages without a parent: {strays[:3]}"
-        if strays := [r for id,r in self.kc.held.items() if id not in self.sent and id not in self.controls and not framed(r)]: yield f"others: {strays[:3]}"
+        if strays := [o for o in self.kc.others if o["content"] != dict(execution_state="starting")]:
+            yield f"messages without a parent: {strays[:3]}"
+        if strays := [r for id,r in self.kc.held.items() if id not in self.sent and id not in self.controls
+            and not framed(r)]:
+            yield f"others: {strays[:3]}"
 
-def words(text): return [w for w in text.replace("<", " ").replace(">", " ").replace("'", " ").split() if w[:1] == "t" and w[1:].isdigit()]
+def words(text):
+    return [w for w in text.replace("<", " ").replace(">", " ").replace("'", " ").split() if w[:1] == "t" and w[1:].isdigit()]
 
 def put_out(r):
     "All that a cell put out, in order, in one string"

@@ -31,15 +31,19 @@ def test_a_targets_markers_are_declared(tool, name, pytestconfig):
 
 def test_help_says_how_long_each_takes():
     r = subprocess.run([sys.executable, root/"tools/test", "--help"], capture_output=True, text=True, timeout=60)
-    told = [line.split()[0] for line in r.stdout.splitlines() if line.startswith("  ") and line.endswith(")") and line.split()[0] in names]
+    told = [line.split()[0] for line in r.stdout.splitlines() if line.startswith("  ") and line.endswith(")")
+        and line.split()[0] in names]
     assert told == names
 
-def test_only_frontends_run_again_what_failed(tool): assert [name for name in names if "--reruns" in tool.targets[name].options] == ["e2e"]
+def test_only_frontends_run_again_what_failed(tool):
+    assert [name for name in names if "--reruns" in tool.targets[name].options] == ["e2e"]
 
 def test_a_file_that_is_named_runs_alone_and_in_one_process(tool):
-    assert tool.choice(tool.targets["quick"], ["pytests/test_wire.py", "-x"]) == [str(root/"pytests/test_wire.py"), "-x"]
+    assert tool.choice(tool.targets["quick"], ["pytests/test_wire.py", "-x"]) == [str(root/"pytests/test_wire.py"),
+        "-x"]
 
-def test_a_test_of_a_file_is_found(tool): assert tool.located("pytests/test_wire.py::test_x") == f"{root}/pytests/test_wire.py::test_x"
+def test_a_test_of_a_file_is_found(tool):
+    assert tool.located("pytests/test_wire.py::test_x") == f"{root}/pytests/test_wire.py::test_x"
 
 def test_options_of_pytest_are_no_files(tool): assert tool.choice(tool.targets["smoke"],
     ["-k", "wire"])[:6] == [*tool.choice(tool.targets["smoke"], [])[:4], "-k", "wire"]

@@ -35,14 +35,16 @@ def test_two_questions_are_asked_in_turn(kc):
     assert ([p for p,_ in prompts], r.stdout) == (["first: ", "second: "], "ab\r\n")
 
 @linux
-def test_a_command_that_reads_without_a_prompt_asks(kc): assert talk(kc, "!read x; echo got $x", "one")[0].stdout == "got one\r\n"
+def test_a_command_that_reads_without_a_prompt_asks(kc):
+    assert talk(kc, "!read x; echo got $x", "one")[0].stdout == "got one\r\n"
 
 @linux
 def test_a_command_that_thinks_behind_a_colon_is_not_asked_for(kc):
     "A mistaken prompt would keep the cell waiting"
     assert talk(kc, f"{asks} thinks")[0].stdout == "thinking: done\r\n"
 
-def test_each_of_two_equal_answers_reaches_its_own_question(kc): assert talk(kc, f"{asks} twice", "x", "x")[0].stdout == "xx\r\n"
+def test_each_of_two_equal_answers_reaches_its_own_question(kc):
+    assert talk(kc, f"{asks} twice", "x", "x")[0].stdout == "xx\r\n"
 
 def test_where_nobody_answers_a_command_reads_end_of_file(kc): assert "EOFError" in kc.run(f"{asks} name").stdout
 
@@ -50,7 +52,8 @@ def test_a_command_that_asks_for_ever_where_nobody_answers_is_ended(kc):
     r = kc.run(f"{asks} again")
     assert "nobody can answer" in r.stderr and r.status == "ok"
 
-def test_the_prompt_of_an_unanswered_question_is_shown(kc): assert kc.run(f"{asks} name").stdout.startswith("Your name? ")
+def test_the_prompt_of_an_unanswered_question_is_shown(kc):
+    assert kc.run(f"{asks} name").stdout.startswith("Your name? ")
 
 def test_a_pager_does_not_wait(kc): assert "\r\n1000" in kc.run("!seq 1000 | less").stdout.replace("\x1b[m", "")
 
@@ -72,7 +75,8 @@ def test_lines_come_while_the_command_runs(kc):
     kc.input("")
     assert kc.wait(id).stdout == "first\r\nlast\r\n"
 
-@pytest.mark.parametrize("code, status", [("exit 3", "3"), ("kill -9 $$", "-9"), ("sh -c 'kill -9 $$'", "-9"), ("true", "0")])
+@pytest.mark.parametrize("code, status",
+    [("exit 3", "3"), ("kill -9 $$", "-9"), ("sh -c 'kill -9 $$'", "-9"), ("true", "0")])
 def test_exit_status(kc, code, status):
     kc.run(f"!{code}")
     assert kc.run("_exit_code").result == status
@@ -84,9 +88,11 @@ def test_a_failing_command_raises_where_that_is_asked_for(kc):
 
 def test_names_are_filled_in(kc): assert kc.run("word = 'deep'\n!echo {word} $word").stdout == "deep deep\r\n"
 
-def test_letters_cut_in_two_arrive_whole(kc): assert kc.run("!printf '\\303'; sleep 0.2; printf '\\251\\n'").stdout == "é\r\n"
+def test_letters_cut_in_two_arrive_whole(kc):
+    assert kc.run("!printf '\\303'; sleep 0.2; printf '\\251\\n'").stdout == "é\r\n"
 
-def test_a_flood_arrives_whole(kc): assert len(kc.run("!yes 2>/dev/null | head -c 3000000", timeout=60).stdout) == 4_500_000
+def test_a_flood_arrives_whole(kc):
+    assert len(kc.run("!yes 2>/dev/null | head -c 3000000", timeout=60).stdout) == 4_500_000
 
 def test_columns_are_80_or_what_the_environment_says(kc):
     assert kc.run("!stty size").stdout.split()[1] == "80"
@@ -145,7 +151,8 @@ def on_terminal():
     started = []
     def inner(code):
         master,slave = pty.openpty()
-        started.append((subprocess.Popen([sys.executable, "-S", "-c", code], stdin=slave, stdout=slave, stderr=slave, start_new_session=True), master, slave))
+        started.append((subprocess.Popen([sys.executable, "-S", "-c", code], stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True), master, slave))
         return lambda: find_wait(started[-1][0].pid, os.fstat(slave).st_rdev)
     yield inner
     for proc,*fds in started:
@@ -155,7 +162,8 @@ def on_terminal():
 
 @linux
 @pytest.mark.parametrize("code",
-    ["import os; os.read(0, 1)", "import select; select.select([0], [], [])", "import select; p = select.poll(); p.register(0, 1); p.poll()",
+    ["import os; os.read(0, 1)", "import select; select.select([0], [], [])",
+        "import select; p = select.poll(); p.register(0, 1); p.poll()",
         "import select; p = select.epoll(); p.register(0, 1); p.poll()"])
 def test_a_program_that_waits_for_its_terminal_alone(on_terminal, code):
     wait = on_terminal(code)
@@ -167,7 +175,8 @@ def test_a_program_that_waits_for_something_else_too(on_terminal):
     assert not until(wait, "a wait for the terminal").alone
 
 @linux
-@pytest.mark.parametrize("code", ["import time; time.sleep(60)", "import os; r, w = os.pipe(); os.read(r, 1)", "while True: pass"])
+@pytest.mark.parametrize("code", ["import time; time.sleep(60)", "import os; r, w = os.pipe(); os.read(r, 1)",
+    "while True: pass"])
 def test_a_program_that_thinks(on_terminal, code):
     wait,end = on_terminal(code),time.monotonic() + .5
     while time.monotonic() < end: assert wait() is None

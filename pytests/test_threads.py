@@ -18,13 +18,17 @@ mine = "def f(*args):\n    go.wait(20); print('mine'); done.set()\n"
 
 # -- threads: whose code they run
 
-own = {"target": "threading.Thread(target=f).start()", "method": "class A:\n    def g(self): f()\nthreading.Thread(target=A().g).start()",
+own = {"target": "threading.Thread(target=f).start()", "method": "class A:\n"
+    "    def g(self): f()\n"
+    "threading.Thread(target=A().g).start()",
     "class": "class T(threading.Thread):\n    def run(self): f()\nT().start()",
-    "partial": "from functools import partial\nthreading.Thread(target=partial(f, 1)).start()", "timer": "threading.Timer(.01, f).start()",
+    "partial": "from functools import partial\nthreading.Thread(target=partial(f, 1)).start()",
+    "timer": "threading.Timer(.01, f).start()",
     "object": "class A:\n    __call__ = f\nthreading.Thread(target=A()).start()",
     "argument": "import timeit\nthreading.Thread(target=timeit.timeit, args=[f], kwargs=dict(number=1)).start()",
     "coroutine": "import asyncio\nasync def g(): f()\nthreading.Thread(target=asyncio.run, args=[g()]).start()",
-    "decorated": "import functools\nthreading.Thread(target=functools.lru_cache(f) and functools.wraps(f)(lambda: f())).start()",
+    "decorated": "import functools\n"
+    "threading.Thread(target=functools.lru_cache(f) and functools.wraps(f)(lambda: f())).start()",
     "of a thread": "threading.Thread(target=lambda: threading.Thread(target=f).start()).start()"}
 
 @pytest.mark.parametrize("way", own)
@@ -35,7 +39,11 @@ def test_a_thread_that_runs_code_of_a_cell_keeps_its_cell(kc, way):
     assert late(kc, id, "mine").stdout == "mine\n"
 
 def test_an_error_of_a_thread_belongs_to_its_cell(kc):
-    id = kc.cell(gate+"def f():\n    go.wait(20)\n    try: 1/0\n    finally: done.set()\nthreading.Thread(target=f).start()", allow_stdin=True)
+    id = kc.cell(gate+"def f():\n"
+        "    go.wait(20)\n"
+        "    try: 1/0\n"
+        "    finally: done.set()\n"
+        "threading.Thread(target=f).start()", allow_stdin=True)
     kc.wait(id)
     assert run(kc, opened).stderr == ""
     assert "ZeroDivisionError" in late(kc, id, "ZeroDivisionError").stderr
@@ -57,7 +65,10 @@ def test_a_librarys_thread_writes_to_the_cell_that_runs(kc, way):
     assert "one" not in first.stdout+first.stderr
 
 def test_a_librarys_thread_writes_to_its_own_cell_while_that_runs(kc):
-    id = kc.cell("import asyncio, threading\ngo = threading.Event()\nthreading.Thread(target=print, args=['x']).start(); await asyncio.sleep(.01)", allow_stdin=True)
+    id = kc.cell(
+        "import asyncio, threading\n"
+        "go = threading.Event()\n"
+        "threading.Thread(target=print, args=['x']).start(); await asyncio.sleep(.01)", allow_stdin=True)
     assert kc.wait(id).stdout == "x\n"
 
 def test_a_librarys_thread_writes_to_its_own_cell_when_none_runs(kc):
@@ -78,20 +89,33 @@ def test_a_librarys_thread_writes_to_an_older_cell_if_only_that_runs(kc):
 
 # -- work handed to a pool
 
-pools = {"ThreadPool.map": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)", "pool.map(print, ['{0}'])"),
-    "ThreadPool.apply": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)", "pool.apply(print, ['{0}'])"),
-    "ThreadPool.starmap": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)", "pool.starmap(print, [['{0}']])"),
-    "ThreadPool.imap": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)", "list(pool.imap_unordered(print, ['{0}']))"),
-    "iterable": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)", "list(pool.imap(int, (print('{0}') or '1' for i in range(1))))"),
+pools = {"ThreadPool.map": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)",
+    "pool.map(print, ['{0}'])"),
+    "ThreadPool.apply": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)",
+        "pool.apply(print, ['{0}'])"),
+    "ThreadPool.starmap": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)",
+        "pool.starmap(print, [['{0}']])"),
+    "ThreadPool.imap": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)",
+        "list(pool.imap_unordered(print, ['{0}']))"),
+    "iterable": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)",
+        "list(pool.imap(int, (print('{0}') or '1' for i in range(1))))"),
     "dummy": ("from multiprocessing import dummy\npool = dummy.Pool(2)", "pool.map(print, ['{0}'])"),
     "callback": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)",
-        "import threading; e = threading.Event(); pool.apply_async(int, callback=lambda v: (print('{0}'), e.set())); e.wait(20)"),
+        "import threading; e = threading.Event(); pool.apply_async(int, callback=lambda v: (print('{0}'), e.set())); "
+        "e.wait(20)"),
     "error callback": ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)",
-        "import threading; e = threading.Event(); pool.apply_async(int, 'x', error_callback=lambda v: (print('{0}'), e.set())); e.wait(20)"),
-    "callback of processes": ("import multiprocessing as mp, threading\npool = mp.get_context('fork').Pool(1); pool.apply(int)",
+        "import threading; e = threading.Event(); "
+        "pool.apply_async(int, 'x', error_callback=lambda v: (print('{0}'), e.set())); e.wait(20)"),
+    "callback of processes": (
+        "import multiprocessing as mp, threading\n"
+        "pool = mp.get_context('fork').Pool(1); pool.apply(int)",
         "e = threading.Event(); pool.map_async(int, '7', callback=lambda v: (print('{0}'), e.set())); e.wait(20)"),
-    "submit": ("from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)", "pool.submit(print, '{0}').result()"),
-    "done-callback": ("from concurrent.futures import ThreadPoolExecutor\nimport threading\npool,go = ThreadPoolExecutor(1),threading.Event(); f = pool.submit(lambda: go.wait(.2))",
+    "submit": ("from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)",
+        "pool.submit(print, '{0}').result()"),
+    "done-callback": (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "import threading\n"
+        "pool,go = ThreadPoolExecutor(1),threading.Event(); f = pool.submit(lambda: go.wait(.2))",
         "e = threading.Event(); f.add_done_callback(lambda f: (print('{0}'), e.set())); e.wait(20)")}
 
 @pytest.mark.parametrize("way", pools)
@@ -111,7 +135,10 @@ def test_work_that_outlives_its_cell_still_belongs_to_it(kc, hand):
 
 def test_work_of_two_cells_that_run_at_once_does_not_mix(kc):
     "One pool, two subshells"
-    run(kc, "from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)\ndef f(word):\n    for i in range(500): print(word)")
+    run(kc,"from multiprocessing.pool import ThreadPool\n"
+        "pool = ThreadPool(2)\n"
+        "def f(word):\n"
+        "    for i in range(500): print(word)")
     ids = {w: kc.cell(f"pool.map(f, ['{w}', '{w}']); None", allow_stdin=True, subshell=kc.subshell()) for w in ("one", "two")}
     for word,id in ids.items():
         text = kc.wait(id).stdout
@@ -139,7 +166,8 @@ def test_to_a_batch_client_a_thread_writes_to_the_cell_that_runs(kc, way):
     assert first.stdout == ""
 
 def test_to_a_batch_client_a_thread_writes_to_its_own_cell_while_that_runs(kc):
-    assert kc.run("import threading\ndef f(): print('mine')\nt = threading.Thread(target=f); t.start(); t.join()").stdout == "mine\n"
+    assert kc.run("import threading\ndef f(): print('mine')\n"
+        "t = threading.Thread(target=f); t.start(); t.join()").stdout == "mine\n"
 
 # -- what a failed cell leaves behind
 

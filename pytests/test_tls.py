@@ -40,13 +40,17 @@ def test_tls(own_kc, tmp_path):
     assert own_kc.run(tls.format(str(tmp_path/"pem"))).stdout == "b'hello\\n'\n"
 
 def test_tls_without_an_import_of_ssl(own_kc):
-    r = own_kc.run("import asyncio\nasync def answer(r, w): w.write(b'this is no TLS')\ns = await asyncio.start_server(answer, '127.0.0.1', 0)\n"
+    r = own_kc.run(
+        "import asyncio\n"
+        "async def answer(r, w): w.write(b'this is no TLS')\n"
+        "s = await asyncio.start_server(answer, '127.0.0.1', 0)\n"
         "await asyncio.open_connection(*s.sockets[0].getsockname(), ssl=True, server_hostname='x')")
     assert r.content["ename"] == "SSLError"
 
 @pytest.mark.parametrize("code,shown", [
     ("import ssl; type(ssl).__name__, ssl.__spec__.name",                                    "('module', 'ssl')"),
-    ("import asyncio, asyncio.sslproto as p; type(p).__name__, p is asyncio.sslproto, p.ssl.__name__", "('module', True, 'ssl')"),
+    ("import asyncio, asyncio.sslproto as p; type(p).__name__, p is asyncio.sslproto, p.ssl.__name__",
+        "('module', True, 'ssl')"),
     ("from asyncio import sslproto; sslproto.SSLProtocol.__name__",                           "'SSLProtocol'"),
     ("import asyncio.base_events as b, ssl; b.ssl.SSLContext is ssl.SSLContext",              "True")])
 def test_the_modules_of_tls_are_the_real_ones(own_kc, code, shown): assert own_kc.run(code).result == shown

@@ -4,7 +4,9 @@ import os, re, subprocess, sys
 from helpers import root
 import pytest
 
-tools = ["test", "try", "docs", "release", "pr", "bench", *(o.name for o in sorted((root/"tools").glob("*")) if o.is_file() and o.suffix == ".py" and o.read_text().startswith("#!"))]
+tools = ["test", "try", "docs", "release", "pr", "bench",
+    *(o.name for o in sorted((root/"tools").glob("*")) if o.is_file() and o.suffix == ".py"
+        and o.read_text().startswith("#!"))]
 scripts = [o for o in sorted((root/"tools").iterdir()) if o.is_file() and o.read_text().startswith("#!")]
 bare = {k:v for k,v in os.environ.items() if not k.startswith(("PYTHON", "IPYMINI"))}
 

@@ -1,138 +1,19 @@
 """Widgets, driven by a page that plays the frontend: ipywidgets, anywidget, ipympl, bokeh
 
 `Page` does what JupyterLab does with comms, over the shell or over subshells, by its setting commsOverSubshells."""
-import pytest, re, time
-from comm_talk import comms, say
-from helpers import begun, connect, need, read_programs
-from queue import Empty
+import pytest, re
+from comm_talk import comms
+from helpers import begun, need, read_programs
 from urllib.request import urlopen
-from uuid import uuid4
+from widget_page import Page, view
 
 programs = read_programs("widgets")
 
 first_cell = "import asyncio, comm, time"
 
-view = "application/vnd.jupyter.widget-view+json"
 ways = "disabled", "perCommTarget", "perComm"
 
 # -- a page with widgets
-
-class Page:
-    """What JupyterLab does with comms: a model for each, `models[id]`, that follows the kernel's; changes by the user go to the kernel
-
-    way: the setting commsOverSubshells. The outputs of what an Output widget captures end in its model, all others in `outputs`."""
-    def __init__(self, kc, way):
-        self.kc,self.way,self.eye = kc,way,connect(kc.file)
-        self.models,self.targets,self.shells,self.custom,self.outputs,self.captures = {},{},{},[],[],{}
-        self.on = dict(comm_open=self.opened, comm_msg=self.told, comm_close=self.closed,
-            **dict.fromkeys("stream display_data execute_result error clear_output".split(), self.put))
-
-    def stop(self):
-        for id in list(self.targets): self.forget(id)
-        self.eye.stop_channels()
-
-    def read(self, timeout=0):
-        "Take in what the kernel has published"
-        try:
-            while True:
-                m = self.eye.get_iopub_msg(timeout=timeout)
-                if m["msg_type"] in self.on: self.on[m["msg_type"]](m, m["content"])
-                timeout = 0
-        except Empty: pass
-
-    def see(self, cond, what, timeout=10):
-        "Read until `cond()` is true; its value"
-        end = time.monotonic()+timeout
-        while not (res := cond()):
-            assert time.monotonic() < end, f"{timeout} s passed: waited for {what}, have {self.models}, {self.outputs}"
-            self.read(.05)
-        return res
-
-    def opened(self, m, c):
-        self.targets[c["comm_id"]],self.models[c["comm_id"]] = c["target_name"],{}
-        self.shell(c["comm_id"])
-        if "state" in c["data"]: self.take(m, c["comm_id"], c["data"])
-
-    def told(self, m, c):
-        data = c["data"]
-        method = data.get("method") if isinstance(data, dict) else None
-        if method in ("update", "echo_update"): self.take(m, c["comm_id"], data)
-        else: self.custom.append((c["comm_id"], data["content"] if method == "custom" else data, [bytes(b) for b in m["buffers"]]))
-
-    def take(self, m, id, data):
-        model = self.models.setdefault(id, {})
-        model.update(data["state"])
-        for path,b in zip(data.get("buffer_paths", ()), m["buffers"]):
-            o = model
-            for k in path[:-1]: o = o[k]
-            o[path[-1]] = bytes(b)
-        if "msg_id" in data["state"]:
-            self.captures = {k: v for k,v in self.captures.items() if v != id}
-            if data["state"]["msg_id"]: self.captures[data["state"]["msg_id"]] = id
-
-    def closed(self, m, c):
-        self.models.pop(c["comm_id"], None)
-        self.forget(c["comm_id"])
-
-    def forget(self, id):
-        "Delete the subshell that was for the comm `id`, if it was the last"
-        key = self.key(id)
-        self.targets.pop(id, None)
-        if key in self.shells and not any(self.key(o) == key for o in self.targets):
-            self.kc.request("delete_subshell_request", dict(subshell_id=self.shells.pop(key)), channel="control")
-
-    def put(self, m, c):
-        id = self.captures.get(m["parent_header"].get("msg_id"))
-        if not id: return self.outputs.append((m["msg_type"], c))
-        old = self.models[id].get("outputs", [])
-        self.set(id, wait=False, outputs=[] if m["msg_type"] == "clear_output" else [*old, dict(c, output_type=m["msg_type"])])
-
-    def key(self, id): return dict(disabled=None, perCommTarget=self.targets.get(id), perComm=id)[self.way]
-
-    def shell(self, id):
-        "The subshell for the comm `id`, made for the first message"
-        key = self.key(id)
-        if key and key not in self.shells: self.shells[key] = self.kc.subshell()
-        return self.shells.get(key)
-
-    def send(self, id, data, wait=True, **kw): return say(self.kc, id, data, wait, subshell=self.shell(id), **kw)
-
-    def set(self, id, wait=True, **state):
-        "The user changes what the widget shows"
-        self.models[id].update(state)
-        return self.send(id, dict(method="update", state=state, buffer_paths=[]), wait)
-
-    def event(self, model, wait=True, buffers=None, **content): return self.send(model, dict(method="custom", content=content), wait, buffers=buffers)
-
-    def click(self, id, wait=True): return self.event(id, wait, event="click")
-
-    def open(self, target, data, version):
-        "The frontend opens a comm; its id"
-        id = uuid4().hex
-        self.targets[id],self.models[id] = target,{}
-        self.kc.request("comm_open", dict(comm_id=id, target_name=target, data=data), subshell=self.shell(id), metadata=dict(version=version))
-        return id
-
-    def run(self, code, timeout=60):
-        r = self.kc.run(code, timeout=timeout)
-        assert r.status == "ok", r
-        return r
-
-    def show(self, code):
-        "Run `code`; the id of the model of the last widget that it shows"
-        r = self.run(code)
-        data = [c["data"] for t in ("display_data", "execute_result") for c in r.of(t) if view in c["data"]]
-        assert data, f"no widget in {r}"
-        id = data[-1][view]["model_id"]
-        self.see(lambda: id in self.models and "_model_name" in self.models[id], f"the model {id}")
-        return id
-
-    def find(self, name, **state):
-        "The id of the model called `name` with these values, which is there soon"
-        def found(): return [k for k,m in self.models.items() if m.get("_model_name") == name and all(m.get(a) == v for a,v in state.items())]
-        return self.see(found, f"a {name} with {state}")[-1]
-
-    def model(self, ref): return ref.removeprefix("IPY_MODEL_")
 
 @pytest.fixture(params=ways)
 def page(kc, request):
@@ -171,7 +52,13 @@ def test_a_button_is_clicked(page):
     assert [page.click(id).stdout for _ in range(3)] == ["clicked go\n"]*3
 
 def test_an_error_in_a_click_is_shown_and_the_next_click_works(page):
-    id = page.show("n = []\ndef click(b):\n    n.append(1)\n    if len(n) == 1: raise ValueError('first click')\n    print('fine')\nb = w.Button(); b.on_click(click); b")
+    id = page.show(
+        "n = []\n"
+        "def click(b):\n"
+        "    n.append(1)\n"
+        "    if len(n) == 1: raise ValueError('first click')\n"
+        "    print('fine')\n"
+        "b = w.Button(); b.on_click(click); b")
     r = page.click(id)
     assert "first click" in r.stderr + str(r.error) and page.click(id).stdout == "fine\n"
 
@@ -183,10 +70,16 @@ def test_output_captures_a_cells_output(page):
     page.see(lambda: ("stream", dict(name="stdout", text="outside\n")) in page.outputs, "what is printed outside")
 
 def test_output_captures_what_a_click_prints(page):
-    page.run("out = w.Output(); b = w.Button()\n@b.on_click\n@out.capture()\ndef _(b): print('clicked'); 1/0\ndisplay(out)")
+    page.run(
+        "out = w.Output(); b = w.Button()\n"
+        "@b.on_click\n"
+        "@out.capture()\n"
+        "def _(b): print('clicked'); 1/0\n"
+        "display(out)")
     id,button = page.find("OutputModel"),page.show("b")
     page.click(button)
-    page.see(lambda: [o["output_type"] for o in page.models[id].get("outputs", ())] == ["stream", "error"], "the output and the error of the click")
+    page.see(lambda: [o["output_type"] for o in page.models[id].get("outputs", ())] == ["stream", "error"],
+        "the output and the error of the click")
 
 def test_output_is_cleared(page):
     id = page.show("out = w.Output(); out")
@@ -199,12 +92,14 @@ def test_the_kernel_hears_what_an_output_holds(page):
     id = page.show("out = w.Output(); out")
     page.run("with out: print('a')")
     page.see(lambda: page.models[id].get("outputs"), "an output")
-    assert page.kc.wait(page.kc.cell("while not out.outputs: await asyncio.sleep(.01)\nout.outputs[0]['text']")).result == r"'a\n'"
+    assert page.kc.wait(page.kc.cell("while not out.outputs: await asyncio.sleep(.01)\n"
+        "out.outputs[0]['text']")).result == r"'a\n'"
 
 def test_interact_calls_again_when_the_slider_moves(page):
     page.run("@interact(x=(0, 10))\ndef f(x):\n    print('x is', x); return x*2")
     slider,out = page.find("IntSliderModel", max=10),page.find("OutputModel")
-    text = lambda: "".join(o.get("text", "") + o.get("data", {}).get("text/plain", "") for o in page.models[out].get("outputs", ()))
+    text = lambda: "".join(o.get("text", "") + o.get("data", {}).get("text/plain", "")
+        for o in page.models[out].get("outputs", ()))
     page.see(lambda: text() == "x is 5\n10", "the first call")
     page.set(slider, value=8)
     page.see(lambda: text() == "x is 8\n16", "the second call, in place of the first")
@@ -214,7 +109,8 @@ def test_interact_draws_a_figure_again(page):
     page.run("import matplotlib.pyplot as plt\n@interact(x=(0, 6))\ndef f(x): plt.plot([x])")
     slider,out = page.find("IntSliderModel", max=6),page.find("OutputModel")
     page.set(slider, value=1)
-    page.see(lambda: sum("image/png" in o.get("data", {}) for o in page.models[out].get("outputs", ())) == 1, "one figure")
+    page.see(lambda: sum("image/png" in o.get("data", {}) for o in page.models[out].get("outputs", ())) == 1,
+        "one figure")
 
 def test_progress_moves_during_a_running_cell(page):
     id = page.show("p = w.IntProgress(max=20); p")
@@ -252,7 +148,8 @@ def test_a_closed_widget_is_gone(page):
     assert id not in comms(page.kc)
 
 def test_a_cell_awaits_a_click(page):
-    id = page.show("clicked = asyncio.get_running_loop().create_future(); b = w.Button(); b.on_click(lambda b: clicked.get_loop().call_soon_threadsafe(clicked.set_result, 'clicked')); b")
+    id = page.show("clicked = asyncio.get_running_loop().create_future(); b = w.Button(); "
+        "b.on_click(lambda b: clicked.get_loop().call_soon_threadsafe(clicked.set_result, 'clicked')); b")
     cell = page.kc.cell("print('begun'); await clicked")
     begun(page.kc, cell)
     page.click(id)
@@ -267,7 +164,10 @@ def test_a_cell_waits_until_a_slider_has_moved(page):
 
 def test_clicks_reach_a_busy_cell_over_subshells_and_else_wait_for_it(page):
     id = page.show("seen = []; b = w.Button(); b.on_click(lambda b: seen.append(1)); b")
-    cell = page.kc.cell("print('begun'); t0 = time.monotonic()\nwhile not seen and time.monotonic()-t0 < 1: pass\nlen(seen)")
+    cell = page.kc.cell(
+        "print('begun'); t0 = time.monotonic()\n"
+        "while not seen and time.monotonic()-t0 < 1: pass\n"
+        "len(seen)")
     begun(page.kc, cell)
     page.click(id)
     assert page.kc.wait(cell).result == ("0" if page.way == "disabled" else "1") and page.run("seen").result == "[1]"
@@ -298,12 +198,18 @@ def test_anywidget_follows_both_ways(anys):
     anys.see(lambda: anys.models[id]["n"] == 9, "n to follow")
 
 def test_anywidget_custom_messages_pass_both_ways_with_buffers(anys):
-    id = anys.show(any_code + "c = Counter(); c.on_msg(lambda w, m, bufs: w.send(dict(echo=m), buffers=[bytes(b)*2 for b in bufs])); c")
+    id = anys.show(any_code + "c = Counter(); "
+        "c.on_msg(lambda w, m, bufs: w.send(dict(echo=m), buffers=[bytes(b)*2 for b in bufs])); c")
     anys.event(id, buffers=[b"ab"], hello=1)
-    assert anys.see(lambda: [(c, b) for o,c,b in anys.custom if o == id], "the echo") == [(dict(echo=dict(hello=1)), [b"abab"])]
+    assert anys.see(lambda: [(c, b) for o,c,b in anys.custom if o == id],
+        "the echo") == [(dict(echo=dict(hello=1)), [b"abab"])]
 
 def test_anywidget_commands_are_answered(anys):
-    id = anys.show("import anywidget\nfrom anywidget.experimental import command\nclass Cmd(anywidget.AnyWidget):\n    _esm = 'export default {}'\n"
+    id = anys.show(
+        "import anywidget\n"
+        "from anywidget.experimental import command\n"
+        "class Cmd(anywidget.AnyWidget):\n"
+        "    _esm = 'export default {}'\n"
         "    @command\n    def double(self, msg, buffers): return msg*2, buffers\nCmd()")
     anys.event(id, id="q1", kind="anywidget-command", name="double", msg=21)
     assert anys.see(lambda: [c for o,c,_ in anys.custom if o == id], "the answer")[0]["response"] == 42
@@ -315,7 +221,8 @@ def canvas(page):
     "A page with a figure of ipympl, ready; `page.canvas` is its model"
     need("ipympl", "matplotlib")
     page.run("%matplotlib widget\nimport matplotlib.pyplot as plt")
-    page.canvas = page.show("plt.close('all'); fig,ax = plt.subplots(); ax.plot([1, 2]); clicks = []; cid = fig.canvas.mpl_connect('button_press_event', lambda e: clicks.append(e.button)); fig.canvas")
+    page.canvas = page.show("plt.close('all'); fig,ax = plt.subplots(); ax.plot([1, 2]); clicks = []; "
+        "cid = fig.canvas.mpl_connect('button_press_event', lambda e: clicks.append(e.button)); fig.canvas")
     for t in ("send_image_mode", "initialized"): page.event(page.canvas, type=t)
     page.event(page.canvas, type="set_device_pixel_ratio", device_pixel_ratio=1)
     yield page
@@ -344,7 +251,10 @@ def test_ipympl_hears_of_the_mouse(canvas):
 @pytest.fixture
 def bokeh(page):
     need("bokeh")
-    page.run("from bokeh.plotting import figure\nfrom bokeh.io import output_notebook, push_notebook, show\noutput_notebook(hide_banner=True)")
+    page.run(
+        "from bokeh.plotting import figure\n"
+        "from bokeh.io import output_notebook, push_notebook, show\n"
+        "output_notebook(hide_banner=True)")
     return page
 
 def test_bokeh_pushes_changes_into_a_plot(bokeh):
@@ -353,16 +263,23 @@ def test_bokeh_pushes_changes_into_a_plot(bokeh):
     (id,) = bokeh.see(lambda: set(bokeh.targets)-before, "the comm of the plot")
     bokeh.run("p.title.text = 'New Title'; push_notebook(handle=h)")
     said = lambda: [c for o,c,_ in bokeh.custom if o == id]
-    assert bokeh.see(lambda: len(said()) >= 3 and said(), "a message in three parts") and "New Title" in str(said()) and "PATCH-DOC" in str(said())
+    assert bokeh.see(lambda: len(said()) >= 3 and said(), "a message in three parts")
+    assert "New Title" in str(said())
+    assert "PATCH-DOC" in str(said())
 
 def test_bokeh_pushes_from_a_widgets_callback(bokeh):
     before = set(bokeh.targets)
-    bokeh.run("p = figure(); h = show(p, notebook_handle=True)\ndef f(c): p.title.text = f'at {c.new}'; push_notebook(handle=h)\ns = w.IntSlider(); s.observe(f, 'value')")
-    (id,) = bokeh.see(lambda: {o for o in set(bokeh.targets)-before if bokeh.targets[o] != "jupyter.widget"}, "the comm of the plot")
+    bokeh.run(
+        "p = figure(); h = show(p, notebook_handle=True)\n"
+        "def f(c): p.title.text = f'at {c.new}'; push_notebook(handle=h)\n"
+        "s = w.IntSlider(); s.observe(f, 'value')")
+    (id,) = bokeh.see(lambda: {o for o in set(bokeh.targets)-before if bokeh.targets[o] != "jupyter.widget"},
+        "the comm of the plot")
     bokeh.set(bokeh.show("s"), value=6)
     bokeh.see(lambda: "at 6" in str([c for o,c,_ in bokeh.custom if o == id]), "the new title")
 
 def test_bokeh_serves_an_app_between_cells(bokeh):
     r = bokeh.run("show(lambda doc: doc.add_root(figure()), notebook_url='http://localhost:8888')")
     url = re.search(r"http://localhost:(\d+)/", str(r.of("display_data")))
-    assert url and b"bokeh" in urlopen(f"http://localhost:{url[1]}/autoload.js?bokeh-autoload-element=1", timeout=10).read()
+    assert url
+    assert b"bokeh" in urlopen(f"http://localhost:{url[1]}/autoload.js?bokeh-autoload-element=1", timeout=10).read()

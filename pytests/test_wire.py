@@ -13,14 +13,17 @@ from ipymini import limits
 from ipymini.wire import BadMessage, Duplicate, Msg, UnknownScheme, Wire, delim, encode
 from jupyter_client.session import Session
 
-settings.register_profile("wire", max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+settings.register_profile("wire", max_examples=60, deadline=None, derandomize=True,
+    suppress_health_check=list(HealthCheck))
 settings.load_profile("wire")
 
 schemes = [f"hmac-{n}" for n in sorted(hashlib.algorithms_guaranteed) if not n.startswith("shake")]
 texts = st.text(max_size=20)
 loose = st.text(st.characters(exclude_categories=()), max_size=20)  # with lone surrogates
-def values(text): return st.recursive(st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.floats(allow_nan=False, allow_infinity=False) | text,
-    lambda o: st.lists(o, max_size=4) | st.dictionaries(text, o, max_size=4), max_leaves=12)
+def values(text):
+    leaves = st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.floats(allow_nan=False, allow_infinity=False) | text
+    return st.recursive(leaves, lambda o: st.lists(o, max_size=4) | st.dictionaries(text, o, max_size=4), max_leaves=12)
+
 def objects(text=texts): return st.dictionaries(text, values(text), max_size=5)
 ids = st.lists(st.binary(max_size=8).filter(lambda b: b != delim), max_size=3)
 bufs = st.lists(st.binary(max_size=20), max_size=3)
@@ -45,7 +48,8 @@ def read(session, frames):
 def test_session_reads_what_we_pack(type, content, metadata, ids, bufs, scheme):
     ours,session = pair(scheme=scheme)
     got_ids,m = read(session, ours.pack(type, content, None, metadata, bufs, ids))
-    assert (got_ids, m["msg_type"], m["content"], m["metadata"], m["parent_header"]) == (ids, type, content, metadata, {})
+    assert (got_ids, m["msg_type"], m["content"], m["metadata"], m["parent_header"]) == (ids, type, content, metadata,
+        {})
     assert [bytes(b) for b in m["buffers"]] == bufs
 
 @given(objects(loose))
@@ -56,7 +60,8 @@ def test_lone_surrogates_come_through(content):
 @given(objects())
 def test_parent_header_is_the_request_header_byte_for_byte(extra):
     ours,session = pair()
-    more = {k:v for k,v in extra.items() if k not in ("msg_id", "msg_type", "session", "username", "date", "version", "id", "type")}
+    more = {k:v for k,v in extra.items()
+        if k not in ("msg_id", "msg_type", "session", "username", "date", "version", "id", "type")}
     assert ours.pack("x", {}, ours.parse(good(**more)))[3] == good(**more)[2]
 
 def test_parent_header_is_an_object_when_there_is_no_parent(): assert Wire(b"k").pack("x", {})[3:5] == [b"{}", b"{}"]
@@ -98,8 +103,8 @@ class Scalar:
     "Has neither a JSON form nor elements"
 
 same_as_session = [float("nan"), float("inf"), -float("inf"), [1.0, float("nan")], {"a": (float("inf"),)}, {1: "int key", 2.5: "float key"},
-    {True: 1, None: 2}, {1: float("nan")}, b"\x89PNG\0\xff", {"image/png": b"raw"}, (1, (2, 3)), range(3), {3}, frozenset([4]), Fraction(1, 2),
-    np.float64(1.5), np.int64(7), np.float32(.5), np.uint8(255), np.arange(4), np.zeros((2, 2)),
+    {True: 1, None: 2}, {1: float("nan")}, b"\x89PNG\0\xff", {"image/png": b"raw"}, (1, (2, 3)), range(3), {3},
+    frozenset([4]), Fraction(1, 2), np.float64(1.5), np.int64(7), np.float32(.5), np.uint8(255), np.arange(4), np.zeros((2, 2)),
     datetime(2026, 1, 2, 3, 4, 5, 6, timezone.utc), datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=2))),
     {"deep": [{"x": b"y", "t": (float("nan"), np.int8(1))}]}, "é🎉\0\u2028", 10**400]
 
@@ -107,8 +112,10 @@ same_as_session = [float("nan"), float("inf"), -float("inf"), [1.0, float("nan")
 @pytest.mark.parametrize("value", same_as_session, ids=lambda o: repr(o)[:40])
 def test_encodes_as_session_does(value): assert json.loads(encode(value)) == json.loads(Session().pack(value))
 
-@pytest.mark.parametrize("value, text", [(bytearray(b"ab"), b64encode(b"ab").decode()), (memoryview(b"ab"), b64encode(b"ab").decode()), (np.float64("nan"), "nan"),
-    (date(2026, 1, 2), "2026-01-02"), (datetime(2026, 1, 2, 3), "2026-01-02T03:00:00"), (iter([1, 2]), [1, 2]), (dict(a=1).keys(), ["a"])],
+@pytest.mark.parametrize("value, text", [(bytearray(b"ab"), b64encode(b"ab").decode()),
+    (memoryview(b"ab"), b64encode(b"ab").decode()), (np.float64("nan"), "nan"),
+    (date(2026, 1, 2), "2026-01-02"), (datetime(2026, 1, 2, 3), "2026-01-02T03:00:00"), (iter([1, 2]), [1, 2]),
+    (dict(a=1).keys(), ["a"])],
     ids=lambda o: type(o).__name__)
 def test_encodes_what_session_refuses_or_leaves_open(value, text): assert json.loads(encode(value)) == text
 
@@ -127,13 +134,15 @@ def mixtures(values): return st.recursive(values | st.none() | st.binary(max_siz
 
 @given(mixtures(st.floats()) | mixtures(st.datetimes(timezones=st.just(timezone.utc))))  # beside a NaN Session drops the time zone of a date
 @pytest.mark.filterwarnings("ignore")
-def test_encodes_any_mixture_as_session_does(value): assert json.loads(encode(value)) == json.loads(Session().pack(value))
+def test_encodes_any_mixture_as_session_does(value):
+    assert json.loads(encode(value)) == json.loads(Session().pack(value))
 
 def test_output_is_compact_utf8(): assert encode(dict(a="é", b=[1, 2])) == '{"a":"é","b":[1,2]}'.encode()
 
 # -- buffers
 
-@pytest.mark.parametrize("buf", [b"ab", bytearray(b"ab"), memoryview(b"ab"), np.frombuffer(b"ab", "u1"), np.array([0x6261], "<u2")], ids=lambda o: type(o).__name__)
+@pytest.mark.parametrize("buf", [b"ab", bytearray(b"ab"), memoryview(b"ab"), np.frombuffer(b"ab", "u1"),
+    np.array([0x6261], "<u2")], ids=lambda o: type(o).__name__)
 def test_any_contiguous_buffer_goes_out_as_its_bytes(buf): assert Wire().pack("x", {}, buffers=[buf])[-1] == b"ab"
 
 @pytest.mark.parametrize("buf", [memoryview(b"abcd")[::2], np.arange(10)[::2]], ids=["memoryview", "numpy"])
@@ -146,7 +155,8 @@ def test_a_buffer_is_what_it_was_when_sent():
     buf[:] = b"after!"
     assert bytes(frames[-1]) == b"before"
 
-def test_buffers_arrive_as_memoryviews(): assert isinstance(Wire().parse([delim, b"", b'{"msg_id":"1","msg_type":"x"}', b"{}", b"{}", b"{}",
+def test_buffers_arrive_as_memoryviews(): assert isinstance(Wire().parse([delim, b"",
+    b'{"msg_id":"1","msg_type":"x"}', b"{}", b"{}", b"{}",
     b"buf"])["buffers"][0], memoryview)
 
 # -- Session to ours
@@ -202,11 +212,14 @@ def test_one_changed_byte_anywhere_is_a_bad_signature(where, xor):
 def test_frames_in_another_order_are_a_bad_signature(order):
     parts = [good()[2], b'{"p":1}', b'{"m":1}', b'{"c":1}']
     frames = signed(*parts)
-    with pytest.raises(BadMessage, match="bad signature"): Wire(b"secret").parse([*frames[:2], *(parts[i] for i in order)])
+    with pytest.raises(BadMessage, match="bad signature"):
+        Wire(b"secret").parse([*frames[:2], *(parts[i] for i in order)])
 
-def test_identities_and_buffers_are_not_signed(): assert Wire(b"secret").parse([b"any", *good(), b"buf"]).type == "execute_request"
+def test_identities_and_buffers_are_not_signed():
+    assert Wire(b"secret").parse([b"any", *good(), b"buf"]).type == "execute_request"
 
-@pytest.mark.parametrize("sig", [b"", b"0"*64, b"\xff"*64, "é".encode(), good()[1].upper(), good()[1]+b"0", good()[1][:-1]])
+@pytest.mark.parametrize("sig", [b"", b"0"*64, b"\xff"*64, "é".encode(), good()[1].upper(), good()[1]+b"0",
+    good()[1][:-1]])
 def test_bad_signature(sig):
     with pytest.raises(BadMessage, match="bad signature"): Wire(b"secret").parse([delim, sig, *good()[2:]])
 
@@ -218,12 +231,13 @@ def test_signed_with_another_key_or_scheme():
 def test_truncated_frames(n):
     with pytest.raises(BadMessage, match="frames|delimiter"): Wire(b"secret").parse(good()[:n])
 
-@pytest.mark.parametrize("frames", [[], [b""], [b"a", b"b"], good()[1:], [b"<ids|msg>", *good()[1:]], [b"<IDS|MSG> ", *good()[1:]]])
+@pytest.mark.parametrize("frames", [[], [b""], [b"a", b"b"], good()[1:], [b"<ids|msg>", *good()[1:]],
+    [b"<IDS|MSG> ", *good()[1:]]])
 def test_no_delimiter(frames):
     with pytest.raises(BadMessage, match="delimiter"): Wire(b"secret").parse(frames)
 
-no_json = [b"", b"{", b"nope", b"\xff\xfe", b"{'a':1}", b'{"a":1}{', b"[" * 100_000, b'{"a":' * 100_000, b'{"a":' + b"1" * 5000 + b"}", '{"a":1}'.encode("utf-16"),
-    b'\xef\xbb\xbf{}', b"\0"]
+no_json = [b"", b"{", b"nope", b"\xff\xfe", b"{'a':1}", b'{"a":1}{', b"[" * 100_000, b'{"a":' * 100_000,
+    b'{"a":' + b"1" * 5000 + b"}", '{"a":1}'.encode("utf-16"), b'\xef\xbb\xbf{}', b"\0"]
 @pytest.mark.parametrize("i", range(4))
 @pytest.mark.parametrize("bad", no_json, ids=lambda b: repr(b[:8]))
 def test_a_frame_that_is_no_json(bad, i):
@@ -238,12 +252,14 @@ def test_a_frame_that_is_no_object(bad, i):
     parts[i] = bad
     with pytest.raises(BadMessage, match="object"): Wire(b"secret").parse(signed(*parts))
 
-@pytest.mark.parametrize("header", [{}, dict(msg_id="1"), dict(msg_type="x"), dict(msg_id="1", msg_type=None), dict(msg_id="1", msg_type=["x"]),
+@pytest.mark.parametrize("header", [{}, dict(msg_id="1"), dict(msg_type="x"), dict(msg_id="1", msg_type=None),
+    dict(msg_id="1", msg_type=["x"]),
     dict(msg_id=1, msg_type="x"), dict(msg_id="1", msg_type={"a": 1})], ids=str)
 def test_a_header_without_type_or_id(header):
     with pytest.raises(BadMessage, match="header"): Wire(b"secret").parse(signed(encode(header), b"{}", b"{}", b"{}"))
 
-@given(st.lists(st.binary(max_size=30) | st.sampled_from([delim, b"{}", b"[]", b'{"msg_id":"1"}', b""]), max_size=9), st.sampled_from([b"", b"secret"]))
+@given(st.lists(st.binary(max_size=30) | st.sampled_from([delim, b"{}", b"[]", b'{"msg_id":"1"}', b""]), max_size=9),
+    st.sampled_from([b"", b"secret"]))
 def test_arbitrary_frames_are_a_message_or_bad(frames, key):
     try: assert isinstance(Wire(key).parse(frames), Msg)
     except BadMessage as e: assert "\n" not in str(e) and len(str(e)) < 300

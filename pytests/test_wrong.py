@@ -26,7 +26,8 @@ def kc(request, kernels):
 
 # -- wrong on purpose: messages
 
-unknown = [("shell", "nosuch_request"), ("control", "nosuch_request"), ("shell", "nosuch"), ("shell", ""), ("control", "comm_msg"),
+unknown = [("shell", "nosuch_request"), ("control", "nosuch_request"), ("shell", "nosuch"), ("shell", ""),
+    ("control", "comm_msg"),
     ("shell", "__init__"), ("shell", "execute_reply"),
     ("control", "x"*1000), ("shell", "status"), ("shell", "é\n")]
 @pytest.mark.parametrize("channel, type", unknown, ids=[f"{c}-{t[:20]!r}" for c,t in unknown])
@@ -56,7 +57,8 @@ def test_wrong_content_gets_an_error(kc, type, content):
     assert r.states == ["busy", "idle"]
     assert count(kc) == n
 
-def test_wrong_user_expressions_get_an_error(kc): assert is_error(kc.request("execute_request", dict(code="1", user_expressions=5)).content)
+def test_wrong_user_expressions_get_an_error(kc):
+    assert is_error(kc.request("execute_request", dict(code="1", user_expressions=5)).content)
 
 tolerated = [("execute_request", dict(code="1", silent=None, store_history=None, user_expressions=None, allow_stdin=None, stop_on_error=None)),
     ("execute_request", dict(code="1", silent="x", allow_stdin=5)),
@@ -71,12 +73,14 @@ tolerated = [("execute_request", dict(code="1", silent=None, store_history=None,
 @pytest.mark.parametrize("type, content", tolerated, ids=lambda o: str(o)[:60])
 def test_odd_content_is_answered(kc, type, content): assert kc.request(type, content).status in ("ok", "error")
 
-wrong_control = [("delete_subshell_request", {}), ("delete_subshell_request", dict(subshell_id=None)), ("delete_subshell_request", dict(subshell_id=["x"])),
-    ("delete_subshell_request", dict(subshell_id="nosuch"))]
+wrong_control = [("delete_subshell_request", {}), ("delete_subshell_request", dict(subshell_id=None)),
+    ("delete_subshell_request", dict(subshell_id=["x"])), ("delete_subshell_request", dict(subshell_id="nosuch"))]
 @pytest.mark.parametrize("type, content", wrong_control, ids=str)
-def test_wrong_content_on_control_gets_an_error(kc, type, content): assert is_error(kc.request(type, content, "control").content)
+def test_wrong_content_on_control_gets_an_error(kc, type, content):
+    assert is_error(kc.request(type, content, "control").content)
 
-@pytest.mark.parametrize("content", [{}, dict(command=5), dict(type="request", command="nosuch"), dict(seq="x", command="debugInfo", arguments=[])], ids=str)
+@pytest.mark.parametrize("content", [{}, dict(command=5), dict(type="request", command="nosuch"),
+    dict(seq="x", command="debugInfo", arguments=[])], ids=str)
 def test_a_wrong_debug_request_gets_a_response(kc, content):
     c = kc.request("debug_request", content, "control").content
     assert c["type"] == "response"
@@ -105,13 +109,16 @@ def test_a_comm_message_for_an_unknown_subshell_gets_busy_and_idle(kc):
     r = kc.request("comm_msg", dict(comm_id="x", data={}), subshell="nosuch")
     assert r.types == ["status", "status"]
 
-@pytest.mark.parametrize("fields", [dict(session=5), dict(session=None), dict(username=None), dict(username=[]), dict(date="yesterday"), dict(date=5),
+@pytest.mark.parametrize("fields", [dict(session=5), dict(session=None), dict(username=None), dict(username=[]),
+    dict(date="yesterday"), dict(date=5),
     dict(version=7), dict(version=None)], ids=str)
-def test_wrong_fields_in_a_header_do_not_matter(kc, fields): assert kc.request("kernel_info_request", **fields).status == "ok"
+def test_wrong_fields_in_a_header_do_not_matter(kc, fields):
+    assert kc.request("kernel_info_request", **fields).status == "ok"
 
 # -- wrong on purpose: frames
 
-def frames_of(kc, type="kernel_info_request", content=None): return kc.session.serialize(kc.session.msg(type, content or {}))
+def frames_of(kc, type="kernel_info_request", content=None):
+    return kc.session.serialize(kc.session.msg(type, content or {}))
 
 def resigned(kc, i, part):
     "A signed message whose frame `i` is `part`"
@@ -127,9 +134,12 @@ bad = dict(nothing=lambda kc: [b""], delimiter_only=lambda kc: [b"<IDS|MSG>"], n
     latin_signature=lambda kc: [b"<IDS|MSG>", b"\xe9"*64, *frames_of(kc)[2:]], other_content=lambda kc: [*frames_of(kc)[:5], b'{"code":"1"}'])
 
 # which signed frame, and what is in it
-for name,(i,part) in dict(no_json=(2, b"{'a'}"), no_utf8=(5, b'{"a":"\xff"}'), cut_json=(5, b'{"a":'), deep_json=(5, b'{"a":' * 100_000), header_list=(2, b"[]"),
-    header_empty=(2, b"{}"), no_type=(2, b'{"msg_id":"1"}'), type_number=(2, b'{"msg_id":"1","msg_type":5}'), content_list=(5, b"[1]"), content_null=(5, b"null"),
-    metadata_text=(4, b'"x"'), parent_list=(3, b"[]")).items(): bad[name] = lambda kc, i=i, part=part: resigned(kc, i, part)
+for name,(i,part) in dict(no_json=(2, b"{'a'}"), no_utf8=(5, b'{"a":"\xff"}'), cut_json=(5, b'{"a":'),
+    deep_json=(5, b'{"a":' * 100_000), header_list=(2, b"[]"),
+    header_empty=(2, b"{}"), no_type=(2, b'{"msg_id":"1"}'), type_number=(2, b'{"msg_id":"1","msg_type":5}'),
+    content_list=(5, b"[1]"), content_null=(5, b"null"),
+    metadata_text=(4, b'"x"'), parent_list=(3, b"[]")).items():
+    bad[name] = lambda kc, i=i, part=part: resigned(kc, i, part)
 
 @pytest.mark.parametrize("channel", ["shell", "control", "stdin"])
 @pytest.mark.parametrize("name", bad)
@@ -161,9 +171,11 @@ def test_bad_frames_are_told_in_a_line_of_the_log(kc, channel):
 def test_a_replay_is_dropped_silently(kc):
     frames,log = frames_of(kc),kc.logged.read_bytes()
     with dealer(kc) as one, dealer(kc, "control") as two:
-        for sock in (one, one, two): sock.send_multipart(frames)
-        one.recv_multipart()
-        for sock,ch in ((one, "shell"), (two, "control")): assert kc.request("kernel_info_request", channel=ch).status == "ok" and not sock.poll(100)
+        one.send_multipart(frames)
+        one.recv_multipart()  # else the one on control may be the first
+        for sock in (one, two): sock.send_multipart(frames)
+        for sock,ch in ((one, "shell"), (two, "control")):
+            assert kc.request("kernel_info_request", channel=ch).status == "ok" and not sock.poll(100)
     assert kc.logged.read_bytes() == log
 
 def test_a_bad_signature_does_not_block_the_message_itself(kc):
@@ -178,7 +190,9 @@ def test_whatever_is_sent_to_iopub_is_ignored(kc):
     with kc.context.socket(zmq.XSUB) as sock:
         sock.linger = 0
         sock.connect(kc._make_url("iopub"))
-        for frames in ([b"\1"], [b"hello"], [b""], [b"\0nosuch"], [b"\2x"], [b"\1\xff"], [b"\1", b"two"], frames_of(kc)): sock.send_multipart(frames)
+        for frames in ([b"\1"], [b"hello"], [b""], [b"\0nosuch"], [b"\2x"], [b"\1\xff"], [b"\1", b"two"],
+            frames_of(kc)):
+            sock.send_multipart(frames)
         assert sock.poll(5000)
         assert kc.run("1").result == "1"
 

@@ -29,9 +29,13 @@ def make_wheels(folder):
 
 def make_wheel(folder, name, version, code, needs=None):
     "Write a wheel with one module."
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + (f"Requires-Dist: {needs}\n" if needs else "")
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + (f"Requires-Dist: {needs}\n" if needs
+        else "")
     files = {f"{name}.py": code, f"{name}-{version}.dist-info/METADATA": metadata,
-        f"{name}-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
+        f"{name}-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\n"
+        "Generator: tests\n"
+        "Root-Is-Purelib: true\n"
+        "Tag: py3-none-any\n"}
     record = "".join(f"{path},sha256={urlsafe_b64encode(sha256(text.encode()).digest()).rstrip(b'=').decode()},{len(text)}\n" for path,text in files.items())
     files[f"{name}-{version}.dist-info/RECORD"] = record + f"{name}-{version}.dist-info/RECORD,,\n"
     with ZipFile(folder/f"{name}-{version}-py3-none-any.whl", "w") as wheel:
@@ -46,7 +50,8 @@ class Place:
         self.cwd = folder/"work"
         self.cwd.mkdir()
         self.kernels = folder/"jupyter/kernels"
-        names = dict(XDG_DATA_HOME="data", JUPYTER_DATA_DIR="jupyter", JUPYTER_RUNTIME_DIR="runtime", JUPYTER_CONFIG_DIR="config")
+        names = dict(XDG_DATA_HOME="data", JUPYTER_DATA_DIR="jupyter", JUPYTER_RUNTIME_DIR="runtime",
+            JUPYTER_CONFIG_DIR="config")
         self.variables = {name: str(folder/path) for name,path in names.items()}
 
     def ipymini(self, *args, status=0, input=None, **variables):
@@ -73,7 +78,8 @@ class Kernel:
         out = []
         def show(msg):
             content = msg["content"]
-            out.append(content.get("text") or content.get("data", {}).get("text/plain") or "\n".join(content.get("traceback", [])))
+            out.append(content.get("text") or content.get("data", {}).get("text/plain")
+                or "\n".join(content.get("traceback", [])))
         reply = self.client.execute_interactive(code, output_hook=show, timeout=timeout)["content"]
         return reply, "".join(out)
 

@@ -41,11 +41,17 @@ def podman(tmp_path_factory):
     folder = Path(tempfile.mkdtemp(prefix="podman-", dir="/var/tmp"))  # overlays do not lie on the overlay that /tmp may be
     wheels = folder/"wheels"
     make_wheels(wheels)
-    (folder/"pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\ndisable-pip-version-check = true\nroot-user-action = ignore\n")
+    (folder/"pip.conf").write_text(
+        "[global]\n"
+        "no-index = true\n"
+        "find-links = /wheels\n"
+        "disable-pip-version-check = true\n"
+        "root-user-action = ignore\n")
     runtime = 'runtime = "runc"' if shutil.which("runc") else ""  # an older crun refuses hybrid control groups
     (folder/"containers.conf").write_text(settings.format(runtime=runtime, folder=folder))
     (folder/"storage.conf").write_text(storage.format(folder=folder))
-    variables = dict(CONTAINERS_CONF=str(folder/"containers.conf"), CONTAINERS_STORAGE_CONF=str(folder/"storage.conf"), IPYMINI_ENGINE="podman")
+    variables = dict(CONTAINERS_CONF=str(folder/"containers.conf"),
+        CONTAINERS_STORAGE_CONF=str(folder/"storage.conf"), IPYMINI_ENGINE="podman")
     with pytest.MonkeyPatch.context() as patch:
         for name,value in variables.items(): patch.setenv(name, value)
         make_tar(folder/"base.tar", {"/wheels": wheels, "/etc/pip.conf": folder/"pip.conf"})

@@ -62,7 +62,8 @@ def accounts():
     "Files that no package owns."
     passwd = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
     switch = "passwd: files\ngroup: files\nhosts: files dns\n"
-    return {"etc/passwd": passwd, "etc/group": "root:x:0:\nnogroup:x:65534:\n", "etc/shadow": "root:*:19000:0:99999:7:::\n",
+    return {"etc/passwd": passwd, "etc/group": "root:x:0:\nnogroup:x:65534:\n",
+        "etc/shadow": "root:*:19000:0:99999:7:::\n",
         "etc/nsswitch.conf": switch, "root/.keep": ""}
 
 def add_text(tar, name, text):

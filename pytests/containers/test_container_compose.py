@@ -17,7 +17,8 @@ def image(podman, tmp_path_factory):
     folder = tmp_path_factory.mktemp("online")
     (folder/"Dockerfile").write_text(f"FROM {base}\nRUN rm /etc/pip.conf\n")  # which names the tests' own packages alone
     engine("build", "--tag=localhost/tests/online", folder)
-    engine("build", "--layers=false", "--build-arg=BASE=localhost/tests/online", "--tag=ipymini-class", "--file", root/"docker/Dockerfile", root)
+    engine("build", "--layers=false", "--build-arg=BASE=localhost/tests/online", "--tag=ipymini-class", "--file",
+        root/"docker/Dockerfile", root)
     yield "ipymini-class"
     engine("image", "rm", "ipymini-class")
 
@@ -78,7 +79,11 @@ def test_server_and_kernel_apart_meet_at_sockets_and_the_kernel_has_no_network(c
 
 def test_a_session_on_a_project_has_its_startup_scripts_and_reloads_its_code(compose, tmp_path):
     for name in ("project", "startup"): (tmp_path/name).mkdir()
-    (tmp_path/"project/pyproject.toml").write_text('[project]\nname = "sea"\nversion = "1"\nrequires-python = ">=3.11"\n')
+    (tmp_path/"project/pyproject.toml").write_text(
+        '[project]\n'
+        'name = "sea"\n'
+        'version = "1"\n'
+        'requires-python = ">=3.11"\n')
     (tmp_path/"project/tides.py").write_text("def level(): return 3\n")
     (tmp_path/"startup/first.py").write_text("greeting = 'hello'\n")
     for folder in (tmp_path.parent, tmp_path, tmp_path/"project"): folder.chmod(0o777)

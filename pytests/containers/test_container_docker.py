@@ -10,7 +10,8 @@ def docker(place, monkeypatch):
     "A place whose engine is docker."
     if not shutil.which("docker"): pytest.skip("NOT TESTED: docker's command line is not installed")
     socket = place.folder/"podman.sock"
-    with subprocess.Popen(["podman", "system", "service", "--time=0", f"unix://{socket}"], stderr=subprocess.DEVNULL) as service:
+    with subprocess.Popen(["podman", "system", "service", "--time=0", f"unix://{socket}"],
+        stderr=subprocess.DEVNULL) as service:
         until(socket.exists, "podman's socket")
         monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
         monkeypatch.setenv("IPYMINI_ENGINE", "docker")

@@ -8,7 +8,8 @@ import pytest
 pytestmark = pytest.mark.timeout(400)  # each builds several images
 
 page = (root/"docs/containers.md").read_text()
-replaced = {"--python 3.12": f"--from {base}", "pandas": "moon", "docker.io/osgeo/gdal:ubuntu-small-3.9.0": base, "~/forecast": "forecast"}
+replaced = {"--python 3.12": f"--from {base}", "pandas": "moon", "docker.io/osgeo/gdal:ubuntu-small-3.9.0": base,
+    "~/forecast": "forecast"}
 
 def commands(head):
     "The commands of a section of the page, as a person types them here."
@@ -30,7 +31,11 @@ def test_a_first_environment_goes_from_create_to_remove(place):
 def test_sessions_are_started_listed_and_stopped(place):
     place.ipymini("env", "create", "datascience", "--from", base)
     (place.cwd/"forecast").mkdir()
-    (place.cwd/"forecast/pyproject.toml").write_text('[project]\nname = "forecast"\nversion = "1"\nrequires-python = ">=3.11"\n')
+    (place.cwd/"forecast/pyproject.toml").write_text(
+        '[project]\n'
+        'name = "forecast"\n'
+        'version = "1"\n'
+        'requires-python = ">=3.11"\n')
     said = [place.ipymini(*words) for words in commands("Sessions")]
     assert [line.split()[0] for line in said[3].splitlines()[1:]] == ["datascience", "forecast", "session"]
     assert "The session forecast has ended." in said[5]

@@ -86,7 +86,8 @@ def test_uninstall_takes_packages_out(one):
     one.ipymini("env", "install", "one", "tide", "moon")
     one.ipymini("env", "uninstall", "one", "Tide")
     assert (env_folder(one)/"requirements.txt").read_text() == "moon==1.1\n"
-    assert one.ipymini("env", "shell", "one", "python3", "-c", "import tide", status=1).splitlines()[-1].startswith("ModuleNotFoundError")
+    assert one.ipymini("env", "shell", "one", "python3", "-c", "import tide",
+        status=1).splitlines()[-1].startswith("ModuleNotFoundError")
     assert "does not name tide" in one.ipymini("env", "uninstall", "one", "tide", status=1)
 
 def test_shell_runs_a_command_in_this_folder_as_the_folders_owner(one):
@@ -98,10 +99,12 @@ def test_shell_runs_a_command_in_this_folder_as_the_folders_owner(one):
 def test_shell_without_a_command_is_a_shell(one):
     assert one.ipymini("env", "shell", "one", input="echo I am $0\n") == "I am /usr/bin/bash\n"
 
-def test_the_exit_status_of_shell_is_the_commands(one): one.ipymini("env", "shell", "one", "sh", "-c", "exit 5", status=5)
+def test_the_exit_status_of_shell_is_the_commands(one):
+    one.ipymini("env", "shell", "one", "sh", "-c", "exit 5", status=5)
 
 def test_shell_lends_ipython(one):
-    assert one.ipymini("env", "shell", "one", "ipython", "-c", "print('in', get_ipython().__class__.__name__)") == "in TerminalInteractiveShell\n"
+    assert one.ipymini("env", "shell", "one", "ipython", "-c",
+        "print('in', get_ipython().__class__.__name__)") == "in TerminalInteractiveShell\n"
 
 def test_build_makes_an_environment_of_a_copied_folder(one):
     folder = one.cwd/".ipymini/envs"

@@ -18,7 +18,8 @@ def interrupted(kernel, code):
 def test_a_cell_runs_with_the_images_python_and_nothing_of_ours_is_installed_in_it(kernel):
     k = kernel()
     assert k.value("import sys; sys.executable") == "'/usr/bin/python3'"
-    assert k.value("import subprocess; subprocess.run([sys.executable, '-c', 'import IPython'], capture_output=True).returncode") == "1"
+    assert k.value("import subprocess; "
+        "subprocess.run([sys.executable, '-c', 'import IPython'], capture_output=True).returncode") == "1"
 
 def test_it_has_no_network(kernel):
     k = kernel()
@@ -54,7 +55,8 @@ def test_history_and_startup_scripts_are_kept_in_its_home(kernel, lab):
     assert "answer = 42" in again.value("%history -g answer")
     (profile/"startup/first.py").unlink()
 
-@pytest.mark.parametrize("code", ["import time; time.sleep(60)", "while True: pass", "import subprocess; subprocess.run(['sleep', '60'])"])
+@pytest.mark.parametrize("code", ["import time; time.sleep(60)", "while True: pass",
+    "import subprocess; subprocess.run(['sleep', '60'])"])
 def test_an_interrupt_lands(kernel, code):
     assert interrupted(kernel(), code)["ename"] == "KeyboardInterrupt"
 
@@ -69,7 +71,9 @@ def test_a_restart_has_no_old_names_and_one_container(kernel):
 
 def test_restart_now_ends_a_cell_that_does_not_listen(kernel):
     k = kernel()
-    k.client.execute("import signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 30)); print('deaf', flush=True)\nwhile True: time.sleep(1)")
+    k.client.execute(
+        "import signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 30)); print('deaf', flush=True)\n"
+        "while True: time.sleep(1)")
     until(lambda: "deaf" in str(k.client.get_iopub_msg(timeout=20)["content"].get("text")), "the cell to run")
     before = k.container
     k.manager.restart_kernel(now=True)
@@ -128,7 +132,9 @@ def test_out_of_memory_is_a_death_that_the_next_kernel_reports(kernel, lab):
 
 def test_twenty_kernels_in_turn_leave_no_container_mount_or_file(kernel):
     storage = str(Path(os.environ["CONTAINERS_STORAGE_CONF"]).parent)  # that of other tests, which run meanwhile, is not ours
-    def mounts(): return [line for line in Path("/proc/mounts").read_text().splitlines() if storage in line and "overlay" in line.split()[2]]
+    def mounts():
+        return [line for line in Path("/proc/mounts").read_text().splitlines() if storage in line
+            and "overlay" in line.split()[2]]
     before = folders(), mounts(), set(Path(os.environ["JUPYTER_RUNTIME_DIR"]).glob("*")), containers()
     for i in range(20):
         k = kernel()
@@ -165,10 +171,12 @@ def test_a_program_that_knows_no_provisioners_runs_a_kernel_that_says_so(lab, ow
 
 def test_a_python_of_another_version_is_lent_what_fits_it(lab, kernel, tmp_path):
     "pyzmq for it is fetched from the index. The image is the tests' own with an interpreter that lies on this machine."
-    found = [path for path in Path.home().glob(".pyenv/versions/3.1[2-9]*") if path.name.split(".")[1] != str(sys.version_info[1])]
+    found = [path for path in Path.home().glob(".pyenv/versions/3.1[2-9]*")
+        if path.name.split(".")[1] != str(sys.version_info[1])]
     if not found: pytest.skip("NOT TESTED: there is no other Python in ~/.pyenv/versions")
     number = ".".join(found[0].name.split(".")[:2])
-    engine("build", "--tag=localhost/tests/other", f"--volume={found[0]}:/other:ro", "--file", dockerfile(tmp_path, number), tmp_path)
+    engine("build", "--tag=localhost/tests/other", f"--volume={found[0]}:/other:ro", "--file",
+        dockerfile(tmp_path, number), tmp_path)
     lab.ipymini("env", "create", "other", "--from", "localhost/tests/other")
     k = kernel(name="other")
     assert k.value("import sys, zmq; sys.version_info[:2]") == str(tuple(map(int, number.split("."))))

@@ -20,7 +20,8 @@ def notebook(lab):
     write_book(folder/"book.ipynb", "lab")
     home = lab.folder/"lab-home"
     home.mkdir()
-    env = {**os.environ, **lab.variables, "HOME": str(home), "JUPYTERLAB_SETTINGS_DIR": str(home), "JUPYTERLAB_WORKSPACES_DIR": str(home)}
+    env = {**os.environ, **lab.variables, "HOME": str(home), "JUPYTERLAB_SETTINGS_DIR": str(home),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home)}
     server = Server(env, folder)
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=exe, args=[f"--{flag}" for flag in flags])
@@ -33,7 +34,10 @@ def notebook(lab):
     server.stop()
 
 def test_a_cell_runs_in_the_container(notebook):
-    cell = notebook.run("import os, socket\nprint('user', os.getuid(), 'pid', os.getpid())\n[name for _,name in socket.if_nameindex()]", timeout=60)
+    cell = notebook.run(
+        "import os, socket\n"
+        "print('user', os.getuid(), 'pid', os.getpid())\n"
+        "[name for _,name in socket.if_nameindex()]", timeout=60)
     text = notebook.text(cell)
     notebook.picture("container")
     assert "user 1000" in text and "['lo']" in text

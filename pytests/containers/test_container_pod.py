@@ -138,7 +138,8 @@ def test_it_can_be_python_3_8(podman):
     if not path: pytest.skip("Python 3.8 is not on this machine")
     with pod(image=base, python=path, cwd=Path(path).parent.parent) as p: assert p["sys.version"].startswith("3.8.")
 
-def test_its_repr_has_no_memory_of_another_process(p): assert repr(p).endswith(f"at /usr/bin/python3, pid {p.pid}, idle>")
+def test_its_repr_has_no_memory_of_another_process(p):
+    assert repr(p).endswith(f"at /usr/bin/python3, pid {p.pid}, idle>")
 
 def test_a_named_environment(lab, monkeypatch):
     for name,value in lab.variables.items(): monkeypatch.setenv(name, value)
@@ -153,11 +154,13 @@ def test_an_environment_that_is_not_there_is_told_with_those_that_are(lab, monke
     with pytest.raises(PodError, match="There is no environment 'lap'; there are lab"): pod(env="lap")
 
 def test_an_image_that_is_not_there_is_not_fetched(podman):
-    with pytest.raises(PodError, match="^there is no image localhost/none here; fetch it: podman pull localhost/none$"): pod(image="localhost/none")
+    with pytest.raises(PodError, match="^there is no image localhost/none here; fetch it: podman pull localhost/none$"):
+        pod(image="localhost/none")
 
 def test_a_python_that_the_image_does_not_have_is_told_and_leaves_no_container(podman, tmp_path, capfd):
     before = pods()
-    with pytest.raises(PodError, match="^the pod did not start: exit code 127"): pod(image=base, python="python2", cwd=tmp_path)
+    with pytest.raises(PodError, match="^the pod did not start: exit code 127"):
+        pod(image=base, python="python2", cwd=tmp_path)
     assert "python2" in capfd.readouterr().err
     assert pods() == before
 

@@ -14,8 +14,8 @@ class Server:
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
-        options = [f"--ServerApp.port={self.port}", "--ServerApp.disable_check_xsrf=True", "--IdentityProvider.token=", "--ServerApp.password=",
-            "--ServerApp.allow_external_kernels=True", "--ServerApp.ip=127.0.0.1", "--allow-root", "--no-browser"]
+        options = [f"--ServerApp.port={self.port}", "--ServerApp.disable_check_xsrf=True", "--IdentityProvider.token=",
+            "--ServerApp.password=", "--ServerApp.allow_external_kernels=True", "--ServerApp.ip=127.0.0.1", "--allow-root", "--no-browser"]
         self.log = folder.parent/"server.txt"
         with open(self.log, "w") as log:
             command = [sys.executable, "-m", "jupyter_server", *options, f"--ServerApp.root_dir={folder}"]
@@ -30,15 +30,18 @@ class Server:
     def api(self, url, method="GET", **body):
         "What the server's API says."
         data = json.dumps(body).encode() if body else None
-        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{self.port}/api/{url}", data, method=method), timeout=60) as reply:
+        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{self.port}/api/{url}", data,
+            method=method), timeout=60) as reply:
             return json.loads(reply.read() or "null")
 
     def send(self, kernel, code):
         "Send a cell through the server's websocket; the websocket, and the message's id."
         ws = websocket.create_connection(f"ws://127.0.0.1:{self.port}/api/kernels/{kernel}/channels", timeout=60)
-        header = dict(msg_id=uuid4().hex, msg_type="execute_request", session=uuid4().hex, username="me", version="5.3", date="2026-01-01T00:00:00Z")
+        header = dict(msg_id=uuid4().hex, msg_type="execute_request", session=uuid4().hex, username="me",
+            version="5.3", date="2026-01-01T00:00:00Z")
         content = dict(code=code, silent=False, store_history=True, user_expressions={}, allow_stdin=False, stop_on_error=True)
-        ws.send(json.dumps(dict(header=header, parent_header={}, metadata={}, content=content, channel="shell", buffers=[])))
+        ws.send(json.dumps(dict(header=header, parent_header={}, metadata={}, content=content, channel="shell",
+            buffers=[])))
         return ws, header["msg_id"]
 
     def run(self, kernel, code):

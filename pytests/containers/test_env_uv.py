@@ -20,7 +20,8 @@ def place(tmp_path_factory):
     place.said = place.ipymini("env", "create", "one", "--python", version)
     return place
 
-def test_create_says_that_there_is_no_engine(place): assert "There is no podman or docker to use: uv makes one a virtual environment" in place.said
+def test_create_says_that_there_is_no_engine(place):
+    assert "There is no podman or docker to use: uv makes one a virtual environment" in place.said
 
 def test_its_kernel_is_an_ordinary_lent_one(place, monkeypatch):
     for name,value in place.variables.items(): monkeypatch.setenv(name, value)
@@ -44,11 +45,14 @@ def test_a_pod_of_an_environment_that_is_not_built_says_what_to_run(place, monke
     folder.mkdir()
     (folder/"Dockerfile").write_text("FROM scratch\n")
     try:
-        with pytest.raises(PodError, match="^the environment empty has not been built here; run: ipymini env build empty$"): pod(env="empty")
+        with pytest.raises(PodError, match="^the environment empty has not been built here; "
+            "run: ipymini env build empty$"):
+            pod(env="empty")
     finally: shutil.rmtree(folder)
 
 def test_a_pods_environment_has_its_own_python():
-    with pytest.raises(PodError, match="^env='one' names an environment, .* does not go with python=$"): pod("3.9", env="one")
+    with pytest.raises(PodError, match="^env='one' names an environment, .* does not go with python=$"):
+        pod("3.9", env="one")
 
 def test_list_says_uv(place):
     row = place.ipymini("env", "list").splitlines()[1].split()

@@ -66,7 +66,8 @@ class Client:
         return self.ok("setBreakpoints", source=dict(path=path), breakpoints=lines, sourceModified=False)["breakpoints"]
 
     def unmark(self):
-        for o in self.ok("debugInfo")["breakpoints"]: self.ok("setBreakpoints", source=dict(path=o["source"]), breakpoints=[])
+        for o in self.ok("debugInfo")["breakpoints"]:
+            self.ok("setBreakpoints", source=dict(path=o["source"]), breakpoints=[])
 
     def stop(self, code, *lines, **kw):
         "Run `code` up to a breakpoint; id of the cell, body of the event"
@@ -76,8 +77,11 @@ class Client:
 
     def frames(self, tid=1): return self.ok("stackTrace", threadId=tid)["stackFrames"]
     def where(self, tid=1): return [(f["name"], f["line"]) for f in self.frames(tid)]
-    def value(self, expr, **kw): return self.ok("evaluate", expression=expr, frameId=self.frames()[0]["id"], context="repl", **kw)["result"]
-    def scope(self, name): return first(self.ok("scopes", frameId=self.frames()[0]["id"])["scopes"], lambda o: o["name"] == name)["variablesReference"]
+    def value(self, expr, **kw):
+        return self.ok("evaluate", expression=expr, frameId=self.frames()[0]["id"], context="repl", **kw)["result"]
+    def scope(self, name):
+        return first(self.ok("scopes", frameId=self.frames()[0]["id"])["scopes"],
+            lambda o: o["name"] == name)["variablesReference"]
     def go_on(self, tid=1): return self.ok("continue", threadId=tid)
 
     def step(self, how, tid=1):

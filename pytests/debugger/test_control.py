@@ -12,7 +12,8 @@ ipymini.debugger.backend.answer_timeout = {seconds}"""
 def starting(own_dbg):
     "A client of a kernel whose debugpy does not come to the end of its start; the id of the request"
     own_dbg.kc.run(hang.format(seconds=60))
-    yield own_dbg,own_dbg.kc.submit("debug_request", dict(type="request", seq=1, command="initialize", arguments=lab), "control")
+    yield own_dbg,own_dbg.kc.submit("debug_request", dict(type="request", seq=1, command="initialize", arguments=lab),
+        "control")
     own_dbg.kc.run("end.set()")
 
 def test_control_answers_while_debugpy_starts(starting):
@@ -35,7 +36,8 @@ def test_a_shutdown_does_not_wait_for_debugpy(own_dbg):
     assert own_dbg.kc.proc.wait(10) == 0
 
 def test_debug_requests_are_answered_in_order(kc, idle):
-    ids = [kc.submit("debug_request", dict(type="request", seq=i, command="debugInfo", arguments={}), "control") for i in range(20)]
+    ids = [kc.submit("debug_request", dict(type="request", seq=i, command="debugInfo", arguments={}), "control")
+        for i in range(20)]
     kc.wait(ids[-1], "control")
     replies = [kc.held[id].reply for id in ids]
     assert all(replies)

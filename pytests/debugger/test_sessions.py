@@ -24,7 +24,8 @@ def test_jupyterlab(kc, idle):
     assert idle.ok("modules")["totalModules"]
     id = kc.cell(code)
     ev = idle.event("stopped")
-    assert (ev["reason"], ev["allThreadsStopped"], idle.ok("debugInfo")["stoppedThreads"]) == ("breakpoint", True, [ev["threadId"]])
+    assert (ev["reason"], ev["allThreadsStopped"], idle.ok("debugInfo")["stoppedThreads"]) == ("breakpoint", True,
+        [ev["threadId"]])
     frames = idle.frames(ev["threadId"])
     assert [(f["name"], f["line"], f["source"]["path"]) for f in frames] == [("f", 2, path), ("<module>", 4, path)]
     scopes = idle.ok("scopes", frameId=frames[0]["id"])["scopes"]
@@ -52,7 +53,8 @@ def test_vscode(kc, idle):
     idle.step("stepIn")
     lines.append(idle.ok("stackTrace", threadId=1, startFrame=0, levels=1)["stackFrames"][0]["line"])
     idle.ok("disconnect", restart=False)
-    assert (lines, idle.end(id).status, kc.run("pass", **hidden).status, kc.run("b").result) == ([2, 3], "ok", "ok", "2")
+    assert (lines, idle.end(id).status, kc.run("pass", **hidden).status, kc.run("b").result) == ([2, 3], "ok", "ok",
+        "2")
 
 def test_a_session_after_another(kc, idle):
     for _ in range(3):
@@ -67,7 +69,8 @@ def test_a_session_after_a_client_that_vanished(idle):
     idle.start()
     assert (idle.end(id).status, idle.ok("debugInfo")["breakpoints"]) == ("ok", [])
 
-@pytest.mark.parametrize("command, args", [("terminate", {}), ("disconnect", dict(restart=True, terminateDebuggee=True))])
+@pytest.mark.parametrize("command, args",
+    [("terminate", {}), ("disconnect", dict(restart=True, terminateDebuggee=True))])
 def test_the_kernel_outlives_a_session(kc, dbg, command, args):
     dbg.ok(command, **args)
     assert kc.run("1").result == "1"
@@ -103,9 +106,12 @@ def test_initialize_without_arguments_leaves_control_working(kc, idle):
     idle.refused("attach")
     assert kc.request("kernel_info_request", channel="control").status == "ok"
 
-@pytest.mark.parametrize("command, args", [("next", dict(threadId=1)), ("stepIn", dict(threadId=99)), ("exceptionInfo", dict(threadId=1)), ("loadedSources", {}),
-    ("cancel", {}), ("terminateThreads", dict(threadIds=[1])), ("breakpointLocations", dict(source=dict(path="/x.py"), line=1)), ("setBreakpoints", dict(source={})),
-    ("setBreakpoints", dict(source=dict(path="/x.py"), breakpoints=[{}])), ("nosuch", {})], ids=str)
+@pytest.mark.parametrize("command, args",
+    [("next", dict(threadId=1)), ("stepIn", dict(threadId=99)), ("exceptionInfo", dict(threadId=1)),
+        ("loadedSources", {}),
+        ("cancel", {}), ("terminateThreads", dict(threadIds=[1])),
+        ("breakpointLocations", dict(source=dict(path="/x.py"), line=1)), ("setBreakpoints", dict(source={})),
+        ("setBreakpoints", dict(source=dict(path="/x.py"), breakpoints=[{}])), ("nosuch", {})], ids=str)
 def test_what_debugpy_would_choke_on(dbg, command, args):
     dbg.refused(command, **args)
     assert dbg.ok("threads")["threads"]
@@ -115,7 +121,8 @@ def test_continue_twice(dbg):
     assert [dbg.go_on(), dbg.go_on()] == [dict(allThreadsContinued=True)]*2
     assert dbg.end(id).status == "ok"
 
-def test_threads_of_the_kernel_are_not_shown(dbg): assert [t["name"] for t in dbg.ok("threads")["threads"]] == ["MainThread"]
+def test_threads_of_the_kernel_are_not_shown(dbg):
+    assert [t["name"] for t in dbg.ok("threads")["threads"]] == ["MainThread"]
 
 def test_a_session_leaves_no_tracing(kc, dbg):
     traced = "import sys; sys.gettrace()"
@@ -133,7 +140,8 @@ def test_breakpoints_end_with_the_session(dbg):
     dbg.ok("disconnect")
     assert dbg.ok("debugInfo")["breakpoints"] == []
 
-def test_another_kernel_another_folder(idle, own_dbg): assert own_dbg.ok("debugInfo")["tmpFilePrefix"] != idle.ok("debugInfo")["tmpFilePrefix"]
+def test_another_kernel_another_folder(idle, own_dbg):
+    assert own_dbg.ok("debugInfo")["tmpFilePrefix"] != idle.ok("debugInfo")["tmpFilePrefix"]
 
 def test_shutdown_while_stopped(own_dbg):
     own_dbg.start()

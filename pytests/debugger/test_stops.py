@@ -27,7 +27,8 @@ def test_a_thread_that_runs_already(kc, idle):
     assert idle.where(idle.event("stopped")["threadId"])[0] == ("work", 5)
 
 def test_a_new_thread(dbg):
-    id,ev = dbg.stop("import threading\ndef work():\n    n = 1\nt = threading.Thread(target=work)\nt.start(); t.join()", 3)
+    id,ev = dbg.stop("import threading\ndef work():\n    n = 1\nt = threading.Thread(target=work)\n"
+        "t.start(); t.join()", 3)
     assert dbg.where(ev["threadId"])[0] == ("work", 3)
     assert set(dbg.ok("debugInfo")["stoppedThreads"]) == {t["id"] for t in dbg.ok("threads")["threads"]}
     dbg.go_on(ev["threadId"])
@@ -100,7 +101,8 @@ def test_a_raised_exception(kc, dbg):
     id = kc.cell("x = 1\n1/0")
     ev = dbg.event("stopped")
     info = dbg.ok("exceptionInfo", threadId=1)
-    assert (ev["reason"], ev["text"], info["breakMode"], dbg.where()) == ("exception", "ZeroDivisionError", "always", [("<module>", 2)])
+    assert (ev["reason"], ev["text"], info["breakMode"], dbg.where()) == ("exception", "ZeroDivisionError", "always",
+        [("<module>", 2)])
     dbg.go_on()
     assert dbg.end(id).error["ename"] == "ZeroDivisionError"
     assert dbg.quiet()
@@ -121,7 +123,8 @@ def test_an_exception_that_ends_a_thread(kc, dbg):
     dbg.go_on(ev["threadId"])
     assert dbg.end(id).status == "ok"
 
-@pytest.mark.parametrize("code", ["print(1); 2", "x +", "import asyncio\nawait asyncio.sleep(0)", "from IPython.display import HTML; HTML('')"])
+@pytest.mark.parametrize("code", ["print(1); 2", "x +", "import asyncio\nawait asyncio.sleep(0)",
+    "from IPython.display import HTML; HTML('')"])
 def test_exceptions_of_the_machinery_do_not_stop(kc, idle, code):
     kc.run(code)  # what is imported for the first time may well raise
     idle.start(justMyCode=False)

@@ -8,7 +8,10 @@ from ipymini.debugger.requests import Debugger
 
 # -- names of cells
 
-vectors = {"": 3990065800, "a": 2167009006, "ab": 2805137849, "abc": 3350977461, "abcd": 804720481, "print(1)": 3773950048, "x = 1\nprint(x)\n": 1538517086,
+vectors = {"": 3990065800, "a": 2167009006, "ab": 2805137849, "abc": 3350977461, "abcd": 804720481,
+    "print(1)": 3773950048,
+    "x = 1\n"
+    "print(x)\n": 1538517086,
     "\nx = 1": 1837458733, "é = 1": 743418365, "'🎉'": 3216213187}
 @pytest.mark.parametrize("code, hash", vectors.items(), ids=repr)
 def test_murmur2(code, hash): assert murmur2(code.encode()) == hash
@@ -17,7 +20,8 @@ def test_a_cell_is_named_by_its_hash(): assert cell_name("a") == f"{folder}21670
 
 def test_a_cell_of_surrogates_has_a_name(): assert cell_name("'\udcff'").startswith(folder)
 
-def test_the_folder_begins_as_numba_and_joblib_expect(): assert re.fullmatch(f"ipykernel_{os.getpid()}[0-9]*", os.path.basename(folder[:-1]))
+def test_the_folder_begins_as_numba_and_joblib_expect():
+    assert re.fullmatch(f"ipykernel_{os.getpid()}[0-9]*", os.path.basename(folder[:-1]))
 
 def test_the_environment_names_cells(monkeypatch):
     monkeypatch.setenv("IPYKERNEL_CELL_NAME", "/x/y.py")
@@ -33,18 +37,21 @@ def test_debug_info(kc, idle):
     info = idle.ok("debugInfo")
     pid = kc.run("import os; os.getpid()").result
     assert re.search(f"{os.sep}ipykernel_{pid}[0-9]*{os.sep}$", info["tmpFilePrefix"])
-    assert {k: v for k,v in info.items() if k != "tmpFilePrefix"} == dict(isStarted=False, hashMethod="Murmur2", hashSeed=3339675911, tmpFileSuffix=".py",
+    assert {k: v for k,v in info.items() if k != "tmpFilePrefix"} == dict(isStarted=False, hashMethod="Murmur2",
+        hashSeed=3339675911, tmpFileSuffix=".py",
         breakpoints=[], stoppedThreads=[], richRendering=True, exceptionPaths=["Python Exceptions"], copyToGlobals=True)
 
 def test_a_dumped_cell_is_a_file(idle):
     path = idle.ok("dumpCell", code="é = 1\r\n")["sourcePath"]
     with open(path, "rb") as f: assert f.read() == "é = 1\r\n".encode()
 
-def test_the_folder_is_private(idle): assert os.stat(os.path.dirname(idle.ok("dumpCell", code="1")["sourcePath"])).st_mode & 0o777 == 0o700
+def test_the_folder_is_private(idle):
+    assert os.stat(os.path.dirname(idle.ok("dumpCell", code="1")["sourcePath"])).st_mode & 0o777 == 0o700
 
 def test_a_folder_of_somebody_elses_is_not_written_to(monkeypatch):
     monkeypatch.setattr("ipymini.debugger.answers.os.getuid", lambda: -1)
-    assert "belongs to another user" in Debugger(IP(), None).request(dict(command="dumpCell", arguments=dict(code="1")))["message"]
+    assert "belongs to another user" in Debugger(IP(),
+        None).request(dict(command="dumpCell", arguments=dict(code="1")))["message"]
     assert not os.listdir(folder)
 
 def test_source_of_a_cell(idle):
@@ -58,7 +65,8 @@ def test_source_of_a_cell_that_has_run_is_as_it_was_typed(idle):
     assert idle.ok("source", source=dict(path=path)) == dict(content=code)
 
 def test_source_of_a_module(idle):
-    with open(json.__file__) as f: assert idle.ok("source", source=dict(path=json.__file__), sourceReference=0)["content"] == f.read()
+    with open(json.__file__) as f:
+        assert idle.ok("source", source=dict(path=json.__file__), sourceReference=0)["content"] == f.read()
 
 def test_source_that_is_missing(idle):
     res = idle.ask("source", source=dict(path="/no/such.py"))
@@ -73,7 +81,8 @@ def test_modules_in_pages(idle):
     every = idle.ok("modules")["modules"]
     assert idle.ok("modules", startModule=3, moduleCount=2)["modules"] == every[3:5]
 
-@pytest.mark.parametrize("command", ["setBreakpoints", "stackTrace", "threads", "attach", "configurationDone", "evaluate", "next", "continue", "nosuch"])
+@pytest.mark.parametrize("command", ["setBreakpoints", "stackTrace", "threads", "attach", "configurationDone",
+    "evaluate", "next", "continue", "nosuch"])
 def test_needs_initialize(idle, command): assert "not started" in idle.refused(command)
 
 def test_no_stack_is_an_empty_one(idle): assert idle.ask("stackTrace")["body"] == dict(stackFrames=[])

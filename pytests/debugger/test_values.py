@@ -12,7 +12,8 @@ def test_variables_begin_with_two_groups():
     assert [o["name"] for o in found] == ["special variables", "function variables", "x"]
 
 def test_a_variable():
-    assert ask(IP(x=[1]), "inspectVariables")["variables"][2] == dict(name="x", value="[1]", type="list", evaluateName="x", variablesReference=1)
+    assert ask(IP(x=[1]), "inspectVariables")["variables"][2] == dict(name="x", value="[1]", type="list",
+        evaluateName="x", variablesReference=1)
 
 def test_what_ipython_puts_there_is_hidden():
     ns = dict.fromkeys("__name__ __builtins__ _ __ ___ _i _ii _iii _i1 _1 _ih _oh _dh In Out exit quit get_ipython debugpy _x _items".split(), 0)
@@ -65,7 +66,8 @@ def test_a_namespace_that_changes_meanwhile():
     t.join()
 
 @pytest.mark.parametrize("value, inside",
-    [([1, "a"], {"0": "1", "1": "'a'"}), (dict(a=1), {"'a'": "1"}), (SimpleNamespace(a=[]), {"a": "[]"}), ((3,), {"0": "3"})], ids=str)
+    [([1, "a"], {"0": "1", "1": "'a'"}), (dict(a=1), {"'a'": "1"}), (SimpleNamespace(a=[]), {"a": "[]"}),
+        ((3,), {"0": "3"})], ids=str)
 def test_children(value, inside):
     dap = Debugger(IP(x=value), None)
     ref = dap.request(dict(command="inspectVariables"))["body"]["variables"][2]["variablesReference"]
@@ -74,7 +76,8 @@ def test_children(value, inside):
 def test_children_in_pages():
     dap = Debugger(IP(x=list(range(9))), None)
     ref = dap.request(dict(command="inspectVariables"))["body"]["variables"][2]["variablesReference"]
-    assert texts(dap.request(dict(command="variables", arguments=dict(variablesReference=ref, start=4, count=2)))["body"]) == {"4": "4", "5": "5"}
+    assert texts(dap.request(dict(command="variables",
+        arguments=dict(variablesReference=ref, start=4, count=2)))["body"]) == {"4": "4", "5": "5"}
 
 def test_functions_have_a_group():
     dap = Debugger(IP(f=lambda: 1), None)
@@ -89,7 +92,8 @@ def test_images_are_base64(kc, idle):
     kc.run("class P:\n    def _repr_png_(self): return b'\\x89PNG'\np = P()")
     assert base64.b64decode(idle.ok("richInspectVariables", variableName="p")["data"]["image/png"]) == b"\x89PNG"
 
-def test_rich_inspection_of_a_group(idle): assert idle.ok("richInspectVariables", variableName="special variables") == dict(data={}, metadata={})
+def test_rich_inspection_of_a_group(idle):
+    assert idle.ok("richInspectVariables", variableName="special variables") == dict(data={}, metadata={})
 
 @pytest.mark.parametrize("name", ["a b", "nosuch"])
 def test_rich_inspection_of_what_is_not_there(idle, name):

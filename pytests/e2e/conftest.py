@@ -14,9 +14,11 @@ flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-net
 quiet = {"apputils-extension/notification": dict(fetchNews="false", checkForUpdates=False),
     "completer-extension/manager": dict(providerTimeout=20_000)}  # a second by default: jedi's first answer on a busy machine takes longer
 
-def pytest_addoption(parser): parser.addoption("--kernel", default="ipymini", help="the kernel that frontends run; python3 is ipykernel")
+def pytest_addoption(parser):
+    parser.addoption("--kernel", default="ipymini", help="the kernel that frontends run; python3 is ipykernel")
 
-def pytest_configure(config): config.addinivalue_line("markers", "ours(why): what ipykernel cannot do; run on ipymini only")
+def pytest_configure(config):
+    config.addinivalue_line("markers", "ours(why): what ipykernel cannot do; run on ipymini only")
 
 def pytest_runtest_setup(item):
     mark = item.get_closest_marker("ours")
@@ -43,7 +45,8 @@ def title(kernel): return "Python 3 (ipymini)" if kernel == "ipymini" else "Pyth
 def env(tmp_path_factory):
     "Variables with which Jupyter finds the kernel and nobody's settings"
     d = tmp_path_factory.mktemp("jupyter")
-    names = ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    names = ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
+        "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     res = {**os.environ, **{k: str(d/k.lower()) for k in names}, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     res["JUPYTER_PATH"] = os.pathsep.join([str(root/"share/jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])])
     for k in names: Path(res[k]).mkdir()

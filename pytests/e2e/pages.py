@@ -27,9 +27,11 @@ class Server:
             port = s.getsockname()[1]
         self.env,self.folder,self.url,self.log = env,folder,f"http://127.0.0.1:{port}",Path(env["HOME"])/"server.txt"
         conf = dict(port=port, port_retries=0, password="", root_dir=folder, disable_check_xsrf=True)
-        args = [*(f"--ServerApp.{k}={v}" for k,v in conf.items()), "--IdentityProvider.token=", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+        args = [*(f"--ServerApp.{k}={v}" for k,v in conf.items()), "--IdentityProvider.token=", "--no-browser",
+            "--allow-root", "--ip=127.0.0.1"]
         with open(self.log, "w") as f:
-            self.proc = subprocess.Popen([sys.executable, "-m", "jupyterlab", *args], env=env, stdin=subprocess.DEVNULL, stdout=f, stderr=f, cwd=folder)
+            self.proc = subprocess.Popen([sys.executable, "-m", "jupyterlab", *args], env=env,
+                stdin=subprocess.DEVNULL, stdout=f, stderr=f, cwd=folder)
         until(self.up, "jupyter_server to answer", 60)
 
     def up(self):
@@ -57,7 +59,8 @@ class Book:
         self.server,self.expect,self.errors,self.frames = server,expect,[],[]
         self.page = browser.new_page()
         self.page.set_default_timeout(20_000)
-        self.page.on("websocket", lambda ws: ws.on("framereceived", lambda o: self.frames.append(o if isinstance(o, bytes) else o.encode())))
+        self.page.on("websocket", lambda ws: ws.on("framereceived",
+            lambda o: self.frames.append(o if isinstance(o, bytes) else o.encode())))
         self.opened.append(self)
         self.page.on("console", lambda m: m.type == "error" and self.heard(m.text))
         self.page.on("pageerror", lambda e: self.heard(str(e)))
@@ -101,7 +104,8 @@ class Book:
         self.expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"), timeout=timeout*1000)
         return cell
 
-    def out(self, cell): return cell.locator(".jp-Cell-outputArea > .jp-OutputArea-child > .jp-OutputArea-output:not(.jp-Stdin)")
+    def out(self, cell):
+        return cell.locator(".jp-Cell-outputArea > .jp-OutputArea-child > .jp-OutputArea-output:not(.jp-Stdin)")
     def text(self, cell): return "\n".join(self.out(cell).all_inner_texts()).strip()
 
     def running(self, cell, text=None):
@@ -126,8 +130,11 @@ class Book:
         "Wait until the page has drawn what it has received"
         self.page.evaluate("new Promise(r => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(r), 50)))")
 
-    def state(self, state, timeout=20): self.expect(self.sign).to_have_attribute("data-status", state, timeout=timeout*1000)
-    def bar(self, state): self.expect(self.page.locator(".jp-StatusBar-TextItem, .jp-StatusBar-Widget", has_text=f"| {state}").first).to_be_visible()
+    def state(self, state, timeout=20):
+        self.expect(self.sign).to_have_attribute("data-status", state, timeout=timeout*1000)
+    def bar(self, state):
+        self.expect(self.page.locator(".jp-StatusBar-TextItem, .jp-StatusBar-Widget",
+            has_text=f"| {state}").first).to_be_visible()
 
     def click(self, name):
         "Click the button `name` of the notebook's toolbar"

@@ -19,7 +19,8 @@ def opened(browser, server, env):
     except NoEnvironment: pytest.skip("NOT TESTED: uv is not there: pip install uv")
     books = []
     def make(options, *cells, folder=server.folder):
-        out = subprocess.run([sys.executable, "-m", "ipymini", "install", *options, "--yes"], env=env, capture_output=True, text=True)
+        out = subprocess.run([sys.executable, "-m", "ipymini", "install", *options, "--yes"], env=env,
+            capture_output=True, text=True)
         assert out.returncode == 0, out.stderr
         _,_,name,_,spec = next(line.split() for line in out.stdout.splitlines() if line.startswith("Installed"))
         title = json.loads((Path(spec)/"kernel.json").read_text())["display_name"]
@@ -34,7 +35,12 @@ def opened(browser, server, env):
 def project(parent, name, *deps):
     "A new project below `parent`, which needs `deps`; its folder's name begins with `name`."
     folder = Path(tempfile.mkdtemp(prefix=name, dir=parent))
-    (folder/"pyproject.toml").write_text(f'[project]\nname = "forecast"\nversion = "0"\nrequires-python = ">=3.11"\ndependencies = {list(deps)}\n')
+    (folder/"pyproject.toml").write_text(
+        '[project]\n'
+        'name = "forecast"\n'
+        'version = "0"\n'
+        'requires-python = ">=3.11"\n'
+        f'dependencies = {list(deps)}\n')
     return folder
 
 def test_what_uv_cannot_make_is_read_in_the_notebook_and_mended_there(opened, server):

@@ -9,7 +9,8 @@ pytestmark = pytest.mark.e2e
 
 rounds = int(os.environ.get("IPYMINI_FIGURE_ROUNDS", 3))
 figure = "fig,axes = plt.subplots(5, 5)\nfor ax in axes.flat: ax.plot([{0}, 1, 2])\nfig.canvas.header_visible = False\nfig.canvas"
-cells = ["import ipywidgets\nipywidgets.IntSlider()", "%matplotlib widget\nimport matplotlib.pyplot as plt\nplt.ioff()", *[figure.format(n) for n in range(6)]]
+cells = ["import ipywidgets\nipywidgets.IntSlider()",
+    "%matplotlib widget\nimport matplotlib.pyplot as plt\nplt.ioff()", *[figure.format(n) for n in range(6)]]
 painted = """() => [...document.querySelectorAll('.jupyter-matplotlib-canvas-div canvas:first-of-type')].filter(c =>
     c.width && c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v)).length"""
 

@@ -41,13 +41,18 @@ svg = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><circle r=
 shown = [
     ("HTML",      "from IPython.display import *\nHTML('<b class=\"mine\">bold</b>')",            "b.mine"),
     ("PNG",       png,                                                                           "img[src^='data:image/png']"),
-    ("SVG",       f"from IPython.display import *\nSVG('''{svg}''')",                            ".jp-RenderedSVG svg, .jp-RenderedSVG img"),
+    ("SVG",       f"from IPython.display import *\nSVG('''{svg}''')",
+        ".jp-RenderedSVG svg, .jp-RenderedSVG img"),
     ("LaTeX",     "from IPython.display import *\nMath(r'\\frac{x^2}{3}')",                      "mjx-container"),
     ("Markdown",  "from IPython.display import *\nMarkdown('# A title')",                        "h1"),
-    ("JSON",      "from IPython.display import *\nJSON({'name': {'deep': 1}})",                  ".jp-RenderedJSON:has-text('name')"),
-    ("DataFrame", "import pandas as pd\npd.DataFrame(dict(a=[1, 2], b=['x', 'y']))",             "table.dataframe td >> text=y"),
-    ("figure",    "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2]);",                       "img[src^='data:image/png']"),
-    ("plotly",    "import plotly.graph_objects as go\ngo.Figure(go.Bar(y=[1, 3, 2]))",           ".js-plotly-plot .point")]
+    ("JSON",      "from IPython.display import *\nJSON({'name': {'deep': 1}})",
+        ".jp-RenderedJSON:has-text('name')"),
+    ("DataFrame", "import pandas as pd\npd.DataFrame(dict(a=[1, 2], b=['x', 'y']))",
+        "table.dataframe td >> text=y"),
+    ("figure",    "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2]);",
+        "img[src^='data:image/png']"),
+    ("plotly",    "import plotly.graph_objects as go\ngo.Figure(go.Bar(y=[1, 3, 2]))",
+        ".js-plotly-plot .point")]
 
 @pytest.mark.parametrize("code,css", [o[1:] for o in shown], ids=[o[0] for o in shown])
 def test_rich_output(book, code, css):
@@ -55,7 +60,8 @@ def test_rich_output(book, code, css):
     book.expect(cell.locator(css).first).to_be_visible()
     assert book.out(cell).count() == 1, book.text(cell)
 
-def test_html_magic(book): book.expect(book.out(book.run("%%html\n<i class='mine'>slanted</i>")).locator("i.mine")).to_be_visible()
+def test_html_magic(book):
+    book.expect(book.out(book.run("%%html\n<i class='mine'>slanted</i>")).locator("i.mine")).to_be_visible()
 
 def test_an_updated_display(book):
     cell = book.run("h = display('one', display_id=True)")
@@ -63,7 +69,11 @@ def test_an_updated_display(book):
     book.expect(book.out(cell)).to_have_text("'two'")
 
 def test_clear_output_while_running(book):
-    cell = book.run("from IPython.display import clear_output\nfor i in range(20):\n    clear_output(wait=True)\n    print('step', i)")
+    cell = book.run(
+        "from IPython.display import clear_output\n"
+        "for i in range(20):\n"
+        "    clear_output(wait=True)\n"
+        "    print('step', i)")
     book.expect(book.out(cell)).to_have_text("step 19\n")
 
 def test_tqdm(book):
@@ -151,7 +161,8 @@ def test_debug_magic(book):
 # -- interrupt, restart, death
 
 @pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(60)", "input('? ')",
-    pytest.param("import asyncio; await asyncio.sleep(60)", marks=pytest.mark.ours("it goes on waiting"))], ids=["loop", "sleep", "input", "await"])
+    pytest.param("import asyncio; await asyncio.sleep(60)", marks=pytest.mark.ours("it goes on waiting"))],
+    ids=["loop", "sleep", "input", "await"])
 def test_interrupt_button(book, code):
     cell = book.running(book.start(f"print('on')\n{code}"), "on")
     if "input" in code: book.expect(cell.locator(".jp-Stdin-input")).to_be_visible()
@@ -283,7 +294,12 @@ def test_button_prints_into_an_output_widget(book):
 
 def test_progress_while_a_cell_runs(book):
     book.run("import ipywidgets as w, time", 60)
-    cell = book.start("p,l = w.IntProgress(0, max=4),w.Label('at 0')\ndisplay(p, l)\nfor i in range(1, 5):\n    p.value,l.value = i,f'at {i}'\n    input('on? ')")
+    cell = book.start(
+        "p,l = w.IntProgress(0, max=4),w.Label('at 0')\n"
+        "display(p, l)\n"
+        "for i in range(1, 5):\n"
+        "    p.value,l.value = i,f'at {i}'\n"
+        "    input('on? ')")
     for i in range(1, 5):
         book.expect(cell.locator(".widget-label:not([style*=none])")).to_have_text(f"at {i}")
         assert f"width: {25*i}%" in cell.locator(".progress-bar").get_attribute("style")
@@ -297,7 +313,9 @@ def over(request, env):
     yield request.param
     setting(env, "apputils-extension/kernels-settings")
 
-def hits(book, cell, n): book.expect(cell.locator(".jupyter-widgets .jp-OutputArea-output")).to_have_text("".join(f"hit {i+1}\n" for i in range(n)))
+def hits(book, cell, n):
+    book.expect(cell.locator(".jupyter-widgets .jp-OutputArea-output")).to_have_text("".join(f"hit {i+1}\n"
+        for i in range(n)))
 
 def test_widgets_whatever_way_comms_go(over, open_book):
     book = open_book()

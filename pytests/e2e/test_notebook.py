@@ -51,7 +51,11 @@ def test_restart(book):
     book.shows(book.run("x"), "NameError")
 
 def test_a_widget(book):
-    cell = book.run("import ipywidgets as w\nb,l = w.Button(description='Push'),w.Label('none')\nb.on_click(lambda _: setattr(l, 'value', 'pushed'))\nw.VBox([b, l])", 60)
+    cell = book.run(
+        "import ipywidgets as w\n"
+        "b,l = w.Button(description='Push'),w.Label('none')\n"
+        "b.on_click(lambda _: setattr(l, 'value', 'pushed'))\n"
+        "w.VBox([b, l])", 60)
     cell.locator("button.jupyter-button").click()
     book.expect(cell.locator(".widget-label")).to_have_text("pushed")
 

@@ -19,7 +19,8 @@ def built(tmp_path_factory):
     pytest.importorskip("mkdocs", reason="NOT TESTED: mkdocs is not installed, see the extra `e2e`")
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
-    r = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
+    r = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
     assert r.returncode == 0, r.stdout + r.stderr
     return folder
 

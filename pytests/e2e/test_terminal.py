@@ -12,9 +12,11 @@ class Terminal:
     "A terminal of 120 by 40 in which `cmd` runs"
     def __init__(self, cmd, env, folder):
         self.name,self.env = f"ipymini-{os.getpid()}-{folder.name}",env
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40", "-s", "s", "-c", str(folder), shlex.join(cmd))
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40", "-s", "s", "-c", str(folder),
+            shlex.join(cmd))
 
-    def tmux(self, *args): return subprocess.run(["tmux", "-L", self.name, *args], capture_output=True, text=True, env=self.env, timeout=20)
+    def tmux(self, *args):
+        return subprocess.run(["tmux", "-L", self.name, *args], capture_output=True, text=True, env=self.env, timeout=20)
 
     text  = property(lambda self: self.tmux("capture-pane", "-p", "-J", "-S", "-", "-t", "s").stdout)
     alive = property(lambda self: self.tmux("has-session", "-t", "s").returncode == 0)
@@ -105,13 +107,16 @@ class Window:
     def key(self, key, *mods):
         from qtpy.QtTest import QTest
         from qtpy.QtCore import Qt
-        QTest.keyClick(self.widget._control, getattr(Qt.Key, f"Key_{key}"), *(getattr(Qt.KeyboardModifier, f"{o}Modifier") for o in mods))
+        QTest.keyClick(self.widget._control, getattr(Qt.Key, f"Key_{key}"),
+            *(getattr(Qt.KeyboardModifier, f"{o}Modifier") for o in mods))
 
     def type(self, text):
         from qtpy.QtTest import QTest
         QTest.keyClicks(self.widget._control, text)
 
-    def ready(self): self.wait(lambda: not self.widget._executing and re.search(r"In \[\d+\]: $", self.text), f"a prompt in the window")
+    def ready(self):
+        self.wait(lambda: not self.widget._executing and re.search(r"In \[\d+\]: $", self.text),
+            "a prompt in the window")
 
     def say(self, line, *shown):
         self.ready()
@@ -125,7 +130,9 @@ def window(kernel, env):
     mp = pytest.MonkeyPatch()
     for k,v in {**env, "QT_QPA_PLATFORM": "offscreen", "QT_API": "pyside6"}.items(): mp.setenv(k, v)
     try: importlib.import_module("qtpy.QtTest"), importlib.import_module("qtpy.QtWidgets")
-    except Exception as e: pytest.skip(f"NOT TESTED: no Qt, see the extra `e2e`; on Debian: apt-get install libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3: {e}")
+    except Exception as e:
+        pytest.skip(f"NOT TESTED: no Qt, see the extra `e2e`; "
+            f"on Debian: apt-get install libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3: {e}")
     w = Window(kernel)
     w.ready()
     yield w
@@ -133,7 +140,8 @@ def window(kernel, env):
     w.widget.kernel_client.stop_channels()
     mp.undo()
 
-def test_qtconsole_shows_the_banner(window, kernel): assert ("ipymini" if kernel == "ipymini" else "IPython") in window.text
+def test_qtconsole_shows_the_banner(window, kernel):
+    assert ("ipymini" if kernel == "ipymini" else "IPython") in window.text
 
 def test_qtconsole_runs_code(window):
     window.say("print('a' + 'b')", "^ab$")

@@ -5,18 +5,23 @@ from pages import write_book
 import nbformat, pytest
 
 pytestmark = pytest.mark.e2e
-cells = ["n = 3", "import sys\nfor i in range(n): print(i)\nprint('err', file=sys.stderr)\nn*14", "from IPython.display import HTML\nHTML('<b>bold</b>')"]
+cells = ["n = 3", "import sys\nfor i in range(n): print(i)\nprint('err', file=sys.stderr)\nn*14",
+    "from IPython.display import HTML\n"
+    "HTML('<b>bold</b>')"]
 
 @pytest.fixture
 def run(env, tmp_path):
     "Run a Python module in `tmp_path`"
     def inner(*args):
-        r = subprocess.run([sys.executable, "-m", *map(str, args)], capture_output=True, text=True, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, timeout=60)
+        r = subprocess.run([sys.executable, "-m", *map(str, args)], capture_output=True, text=True, env=env,
+            cwd=tmp_path, stdin=subprocess.DEVNULL, timeout=60)
         assert r.returncode == 0, r.stdout + r.stderr
         return r
     return inner
 
-def outputs(path): return [[o.get("text") or o["data"].get("text/html") or o["data"]["text/plain"] for o in c.outputs] for c in nbformat.read(path, 4).cells]
+def outputs(path):
+    return [[o.get("text") or o["data"].get("text/html") or o["data"]["text/plain"] for o in c.outputs]
+        for c in nbformat.read(path, 4).cells]
 
 def test_jupyter_run(run, kernel, tmp_path):
     (tmp_path/"a.py").write_text("print('hi')\n6*7\n")

@@ -34,13 +34,15 @@ def vs(started):
     yield kc
     kc.stop_channels()
 
-def hidden(kc, code, **kw): return kc.run(code, silent=False, store_history=False, stop_on_error=False, allow_stdin=False, **kw)
-def user(kc, code, **kw): return kc.run(code, metadata=dict(cellId="vscode-notebook-cell:1"), silent=False, store_history=True, stop_on_error=False,
-    allow_stdin=True, **kw)
+def hidden(kc, code, **kw):
+    return kc.run(code, silent=False, store_history=False, stop_on_error=False, allow_stdin=False, **kw)
+def user(kc, code, **kw): return kc.run(code, metadata=dict(cellId="vscode-notebook-cell:1"), silent=False,
+    store_history=True, stop_on_error=False, allow_stdin=True, **kw)
 
 def test_hidden_cells_do_not_count(vs):
     n = user(vs, "1").content["execution_count"]
-    for code in ("import sys; print(sys.version)", "1+1", "import ipywidgets; print(ipywidgets.__version__)"): assert hidden(vs, code).status == "ok"
+    for code in ("import sys; print(sys.version)", "1+1", "import ipywidgets; print(ipywidgets.__version__)"):
+        assert hidden(vs, code).status == "ok"
     assert user(vs, "1").content["execution_count"] == n+1
 
 def test_the_version_that_it_looks_for(vs):
@@ -48,7 +50,10 @@ def test_the_version_that_it_looks_for(vs):
     assert int(re.fullmatch(r"(\d+)\.\d+\.\d+\S*\n", text)[1]) >= 6
 
 def test_a_hook_of_a_hidden_cell_runs_after_each_cell(vs):
-    hidden(vs, "seen = []\ndef after(res): seen.append(res.info.raw_cell)\nget_ipython().events.register('post_run_cell', after)")
+    hidden(vs,
+        "seen = []\n"
+        "def after(res): seen.append(res.info.raw_cell)\n"
+        "get_ipython().events.register('post_run_cell', after)")
     user(vs, "x = 5")
     assert "x = 5" in hidden(vs, "print(seen[-2:])").stdout
     hidden(vs, "get_ipython().events.unregister('post_run_cell', after)")
@@ -79,19 +84,22 @@ def debug(kc, seq=[0], **kw):
     assert r.content["success"], r.content
     return r.content.get("body") or {}
 
-def events(kc, name): return [m["content"] for o in kc.held.values() for m in o.msgs if m["msg_type"] == "debug_event" and m["content"]["event"] == name]
+def events(kc, name):
+    return [m["content"] for o in kc.held.values() for m in o.msgs if m["msg_type"] == "debug_event"
+        and m["content"]["event"] == name]
 
 def test_run_by_line(vs):
     "One stop on the first line of code, a stepIn for each line after, a hidden `pass` and a disconnect at the end"
     cell = "first = 1\nsecond = 2\nthird = 3"
     debug(vs, command="debugInfo")
-    debug(vs, command="initialize",
-        arguments=dict(clientID="vscode", adapterID="x", pathFormat="path", linesStartAt1=True, columnsStartAt1=True, supportsVariableType=True))
+    debug(vs, command="initialize", arguments=dict(clientID="vscode", adapterID="x", pathFormat="path", linesStartAt1=True,
+        columnsStartAt1=True, supportsVariableType=True))
     debug(vs, command="attach", arguments=dict(justMyCode=True))
     assert hidden(vs, "import debugpy\ndebugpy.debug_this_thread()").status == "ok"
     path = debug(vs, command="dumpCell", arguments=dict(code=cell))["sourcePath"]
     assert debug(vs, command="dumpCell", arguments=dict(code="other = 1"))["sourcePath"] != path
-    debug(vs, command="setBreakpoints", arguments=dict(source=dict(path=path), breakpoints=[dict(line=1)], sourceModified=False))
+    debug(vs, command="setBreakpoints", arguments=dict(source=dict(path=path), breakpoints=[dict(line=1)],
+        sourceModified=False))
     debug(vs, command="configurationDone")
     id,lines = vs.cell(cell, metadata=dict(cellId="vscode-notebook-cell:2"), stop_on_error=False),[]
     for n in range(1, 4):

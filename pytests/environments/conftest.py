@@ -17,7 +17,8 @@ def places(tmp_path_factory):
     except NoEnvironment: pytest.skip("NOT TESTED: environments. uv is not there: pip install uv")
     folder = tmp_path_factory.mktemp("places")
     if "UV_CACHE_DIR" not in os.environ: os.environ["UV_CACHE_DIR"] = run(["cache", "dir"])
-    os.environ.update(JUPYTER_DATA_DIR=str(folder/"data"), JUPYTER_RUNTIME_DIR=str(folder/"runtime"), XDG_CACHE_HOME=str(folder/"cache"))
+    os.environ.update(JUPYTER_DATA_DIR=str(folder/"data"), JUPYTER_RUNTIME_DIR=str(folder/"runtime"),
+        XDG_CACHE_HOME=str(folder/"cache"))
     os.environ.update(JUPYTER_CONFIG_DIR=str(folder/"config"))
     for name in ("VIRTUAL_ENV", "JPY_SESSION_NAME"): os.environ.pop(name, None)
     return folder
@@ -44,7 +45,8 @@ def kernel(places):
         manager = KernelManager(kernel_name=name, connection_file=str(places/f"{name}-{len(managers)}-{os.getpid()}.json"))
         manager.start_kernel(cwd=cwd and str(cwd), env={**os.environ, **env})
         managers.append(manager)
-        kc = connect(until(lambda: os.path.exists(manager.connection_file) and manager.connection_file, "a connection file"), timeout=60)
+        kc = connect(until(lambda: os.path.exists(manager.connection_file) and manager.connection_file,
+            "a connection file"), timeout=60)
         kc.manager,kc.proc = manager,manager.provisioner.process
         clients.append(kc)
         return kc

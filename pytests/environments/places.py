@@ -9,7 +9,8 @@ import pytest
 from ipymini.environments.kernelspecs import kernels_folder
 from ipymini.environments.make import NoEnvironment, find_uv, run
 
-def run_uv(*args): return subprocess.run([find_uv(), *map(str, args)], check=True, capture_output=True, text=True, timeout=300)
+def run_uv(*args):
+    return subprocess.run([find_uv(), *map(str, args)], check=True, capture_output=True, text=True, timeout=300)
 
 def find(version):
     "The interpreter of `version`, a path, or a skip that says that it was not tested."
@@ -19,7 +20,8 @@ def find(version):
 def cli(*argv, python=sys.executable, **kw):
     "Run `ipymini` with `argv`."
     env = {**os.environ, "COLUMNS": "120", **kw.pop("env", {})}
-    return subprocess.run([python, "-m", "ipymini", *map(str, argv)], capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, env=env, **kw)
+    return subprocess.run([python, "-m", "ipymini", *map(str, argv)], capture_output=True, text=True, timeout=300,
+        stdin=subprocess.DEVNULL, env=env, **kw)
 
 def install(*argv, **kw):
     "Install a kernel with the options `argv`; its name."
@@ -59,11 +61,14 @@ class Server:
             port = s.getsockname()[1]
         self.url,self.log,self.folder = f"http://127.0.0.1:{port}",folder.with_suffix(".log"),folder
         self.env = {**os.environ, "JUPYTER_RUNTIME_DIR": str(folder/"runtime"), **env}
-        options = dict(port=port, port_retries=0, root_dir=folder, disable_check_xsrf=True, **{"jpserver_extensions": "{'ipymini.environments.server': True}"})
+        options = dict(port=port, port_retries=0, root_dir=folder, disable_check_xsrf=True,
+            **{"jpserver_extensions": "{'ipymini.environments.server': True}"})
         argv = [f"--ServerApp.{name}={value}" for name,value in options.items()]
-        argv += ["--IdentityProvider.token=", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--SpareProvisioner.refill_after=0"]
+        argv += ["--IdentityProvider.token=", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+            "--SpareProvisioner.refill_after=0"]
         with open(self.log, "w") as log:
-            self.proc = subprocess.Popen([sys.executable, "-m", "jupyter_server", *argv], env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
+            self.proc = subprocess.Popen([sys.executable, "-m", "jupyter_server", *argv], env=self.env,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
         until(self.is_up, "jupyter_server to answer", 60)
 
     def is_up(self):
@@ -74,7 +79,8 @@ class Server:
     def api(self, path, method="GET", **content):
         "What the server's API says at `path`."
         data = json.dumps(content).encode() if method == "POST" else None
-        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/api/{path}", method=method, data=data), timeout=60) as reply:
+        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/api/{path}", method=method, data=data),
+            timeout=60) as reply:
             return json.loads(reply.read() or "null")
 
     def start(self, name): return self.api("kernels", "POST", name=name)["id"]
@@ -96,7 +102,8 @@ class Server:
 
     def ready(self, count=1):
         "Wait for `count` spares that have imported all they import; their pids."
-        return until(lambda: len(pids := self.spares()) == count and all(map(waits, pids)) and pids, f"{count} spares, not {self.spares()}")
+        return until(lambda: len(pids := self.spares()) == count and all(map(waits, pids)) and pids,
+            f"{count} spares, not {self.spares()}")
 
     def stop(self):
         self.proc.terminate()

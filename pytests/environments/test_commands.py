@@ -25,8 +25,9 @@ def test_install_says_what_runs_where(venv):
     out = cli("install", "--python", folder, "--name", "said").stdout
     assert out.splitlines()[1].startswith("It runs Python ") and f"of {folder}." in out and "not touched" in out
 
-@pytest.mark.parametrize("python, said", [("/no/such/python", "There is no interpreter /no/such/python"), ("/bin/false", "/bin/false is no Python 3"),
-    ("/tmp", "There is no interpreter in /tmp")])
+@pytest.mark.parametrize("python, said",
+    [("/no/such/python", "There is no interpreter /no/such/python"), ("/bin/false", "/bin/false is no Python 3"),
+        ("/tmp", "There is no interpreter in /tmp")])
 def test_what_is_no_interpreter_is_one_line(python, said):
     out = cli("install", "--python", python)
     assert out.returncode == 1 and out.stderr.startswith(f"ipymini: {said}") and out.stderr.count("\n") == 1
@@ -37,7 +38,8 @@ def test_an_old_python_names_what_is_needed_and_pods(version):
     assert out.returncode == 1 and out.stderr.count("\n") == 1
     assert "3.11" in out.stderr and "pods" in out.stderr
 
-@pytest.mark.parametrize("option, said", [("--project", "There is no pyproject.toml in "), ("--script", "There is no script ")])
+@pytest.mark.parametrize("option, said",
+    [("--project", "There is no pyproject.toml in "), ("--script", "There is no script ")])
 def test_what_uv_could_not_make_is_said_at_once(option, said, tmp_path):
     out = cli("install", option, tmp_path/"nothing")
     assert out.returncode == 1 and out.stderr.startswith(f"ipymini: {said}") and out.stderr.count("\n") == 1
@@ -89,21 +91,24 @@ def test_kernels_shows_ours_with_interpreter_version_kind_and_place(venv):
     name = install("--python", venv(), "--name", "shown")
     rows = {line.split()[0]: line for line in cli("kernels").stdout.splitlines()}
     assert "theirs" not in rows
-    for part in ("lent", sys.version.split()[0], str(venv()/"bin/python"), " ok ", str(folder_of(name))): assert part in rows["shown"]
+    for part in ("lent", sys.version.split()[0], str(venv()/"bin/python"), " ok ", str(folder_of(name))):
+        assert part in rows["shown"]
 
 def test_kernels_shows_what_is_gone(tmp_path):
     (tmp_path/"pyproject.toml").write_text("[project]\nname = 'p'\nversion = '0'\n")
     install("--project", tmp_path, "--name", "lost")
     (tmp_path/"pyproject.toml").unlink()
     tmp_path.rename(tmp_path.with_name("moved"))
-    assert f"{tmp_path} is gone" in next(line for line in cli("kernels").stdout.splitlines() if line.startswith("lost "))
+    assert f"{tmp_path} is gone" in next(line for line in cli("kernels").stdout.splitlines()
+        if line.startswith("lost "))
 
 def test_uninstall_takes_a_kernel_away(venv):
     folder = folder_of(install("--python", venv(), "--name", "short"))
     assert cli("uninstall", "short").stdout == f"Removed kernelspec short from {folder}\n"
     assert not folder.exists()
 
-@pytest.mark.parametrize("name, said", [("nothing", "there is no kernel 'nothing'"), ("alien", "jupyter kernelspec remove alien")])
+@pytest.mark.parametrize("name, said", [("nothing", "there is no kernel 'nothing'"),
+    ("alien", "jupyter kernelspec remove alien")])
 def test_uninstall_takes_ours_only(name, said):
     if name == "alien": foreign(name)
     out = cli("uninstall", name)
@@ -119,7 +124,8 @@ def test_all_shows_environments_below_a_folder_and_those_of_tools(venv, tmp_path
         (home/place).parent.mkdir(parents=True)
         run_uv("venv", "-q", home/place)
     out = cli("install", "--all", home/"work", env=dict(HOME=str(home), PYENV_ROOT=""))
-    assert [o.replace("~", str(home)) for o in found(out)[1:4]] == [str(home/o) for o in ("work/a/.venv", ".pyenv/versions/3.99", ".cache/pypoetry/virtualenvs/p-1")]
+    assert [o.replace("~", str(home)) for o in found(out)[1:4]] == [str(home/o)
+        for o in ("work/a/.venv", ".pyenv/versions/3.99", ".cache/pypoetry/virtualenvs/p-1")]
     assert out.returncode == 1 and "--yes" in out.stderr
 
 def test_all_installs_what_has_no_kernel_under_names_of_its_own(tmp_path, places):

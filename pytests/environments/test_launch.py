@@ -11,12 +11,18 @@ def project(folder, *deps):
     "A project that needs `deps`; its folder."
     folder.mkdir(exist_ok=True)
     needs = ", ".join(f'"{dep}"' for dep in deps)
-    (folder/"pyproject.toml").write_text(f'[project]\nname = "forecast"\nversion = "0"\nrequires-python = ">=3.11"\ndependencies = [{needs}]\n')
+    (folder/"pyproject.toml").write_text(
+        '[project]\n'
+        'name = "forecast"\n'
+        'version = "0"\n'
+        'requires-python = ">=3.11"\n'
+        f'dependencies = [{needs}]\n')
     return folder
 
 def notebook(path, *cells):
     "A notebook with code `cells`; its path."
-    cells = [dict(cell_type="markdown", metadata={}, source="# Title")] + [dict(cell_type="code", metadata={}, source=cell.splitlines(True)) for cell in cells]
+    cells = [dict(cell_type="markdown", metadata={}, source="# Title")] + [dict(cell_type="code", metadata={},
+        source=cell.splitlines(True)) for cell in cells]
     path.write_text(json.dumps(dict(cells=cells, metadata={}, nbformat=4, nbformat_minor=5)))
     return path
 
@@ -100,7 +106,9 @@ def test_each_cell_gets_the_reason_of_uv(unsolvable):
     for code in ("1", "x = 1; print(x)", "import idna"):
         r = unsolvable.run(code)
         assert r.status == "error" and r.stdout == ""
-        assert r.error["ename"] == "NoEnvironment" and "idna>=99" in r.error["evalue"] and "restart the kernel" in r.error["evalue"]
+        assert r.error["ename"] == "NoEnvironment"
+        assert "idna>=99" in r.error["evalue"]
+        assert "restart the kernel" in r.error["evalue"]
         assert len(r.error["traceback"]) == 1 and "idna>=99" in r.error["traceback"][0]
 
 def test_lines_for_the_shell_and_magics_pass(unsolvable):
@@ -117,7 +125,8 @@ def test_a_project_is_mended_from_the_notebook(unsolvable, kernel):
     assert unsolvable.run("!uv add 'idna<99'", timeout=60).status == "ok"
     assert kernel("unsolvable").run("import idna; 1").result == "1"
 
-def test_pip_has_nothing_to_install_into(unsolvable): assert "there is no environment yet" in unsolvable.run("%pip install idna").error["evalue"]
+def test_pip_has_nothing_to_install_into(unsolvable):
+    assert "there is no environment yet" in unsolvable.run("%pip install idna").error["evalue"]
 
 def test_user_expressions_are_not_evaluated(unsolvable):
     assert unsolvable.run("", user_expressions=dict(v="1+1")).content["user_expressions"] == {}
@@ -138,13 +147,15 @@ def test_startup_files_are_not_run(kernel, tmp_path):
     startup = tmp_path/"ipython/profile_default/startup"
     startup.mkdir(parents=True)
     (startup/"a.py").write_text(f"open({str(tmp_path/'ran')!r}, 'w')")
-    kc = kernel(install("--project", project(tmp_path/"p", "idna>=99"), "--name", "startup"), IPYTHONDIR=str(tmp_path/"ipython"))
+    kc = kernel(install("--project", project(tmp_path/"p", "idna>=99"), "--name", "startup"),
+        IPYTHONDIR=str(tmp_path/"ipython"))
     assert kc.run("1").status == "error" and not (tmp_path/"ran").exists()
 
 def reason(kc): return kc.run("1").error["evalue"]
 
 def test_a_renamed_notebook_is_said(by_notebook, kernel, tmp_path):
-    assert f"There is no notebook {tmp_path}/old.ipynb" in reason(kernel(by_notebook, JPY_SESSION_NAME=str(tmp_path/"old.ipynb")))
+    assert f"There is no notebook {tmp_path}/old.ipynb" in reason(kernel(by_notebook,
+        JPY_SESSION_NAME=str(tmp_path/"old.ipynb")))
 
 def test_a_notebook_that_is_none_is_said(by_notebook, kernel, tmp_path):
     (tmp_path/"n.ipynb").write_text("no JSON")
@@ -168,7 +179,8 @@ def test_an_interrupt_while_uv_works_ends_in_a_stand_in(tmp_path):
     path = slow_uv(tmp_path/"bin")
     file = connection_file()
     argv = [sys.executable, "-P", "-m", "ipymini", "run", "--project", project(tmp_path/"p"), "-f", file]
-    proc = subprocess.Popen(argv, env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"}, start_new_session=True, stdin=subprocess.DEVNULL)
+    proc = subprocess.Popen(argv, env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"}, start_new_session=True,
+        stdin=subprocess.DEVNULL)
     try:
         pid = int(until(lambda: (path/"pid").exists() and (path/"pid").read_text(), "uv to run"))
         os.killpg(proc.pid, signal.SIGINT)

@@ -113,7 +113,8 @@ def test_commands_find_the_environment_first(bare, venv, kernel):
     assert kc.run("!which python; echo $VIRTUAL_ENV").stdout.split() == [str(venv()/"bin/python"), str(venv())]
 
 def test_a_python_in_no_environment_has_no_virtual_env(kernel):
-    kc = kernel(install("--python", find(f"{sys.version_info[0]}.{sys.version_info[1]}"), "--name", "plain"), VIRTUAL_ENV="/the/servers")
+    kc = kernel(install("--python", find(f"{sys.version_info[0]}.{sys.version_info[1]}"), "--name", "plain"),
+        VIRTUAL_ENV="/the/servers")
     assert evaluate(kc, "import os; 'VIRTUAL_ENV' in os.environ") is False
 
 def test_pip_without_pip_goes_through_uv(venv, kernel):
@@ -135,7 +136,9 @@ def test_conda_variables_are_set(venv, kernel):
     (folder/"conda-meta").mkdir()
     (folder/"conda-meta/state").write_text(json.dumps(dict(version=1, env_vars={"A_B": "x", "C_D": "***unset***"})))
     kc = kernel(install("--python", folder, "--name", "conda"), C_D="1")
-    assert evaluate(kc, "import os; [os.environ.get(k) for k in ('CONDA_PREFIX', 'CONDA_DEFAULT_ENV', 'A_B', 'C_D')]") == [str(folder), "conda", "x", None]
+    assert evaluate(kc, "import os; "
+        "[os.environ.get(k) for k in ('CONDA_PREFIX', 'CONDA_DEFAULT_ENV', 'A_B', 'C_D')]") == [str(folder), "conda",
+            "x", None]
 
 # -- bytecode, other versions, upgrades
 
@@ -160,7 +163,8 @@ def test_a_kernel_whose_ipymini_has_moved_says_what_to_run(venv):
     start.write_text(re.sub("^boot = .*$", "boot = '/gone/boot.py'", start.read_text(), flags=re.M))
     out = subprocess.run([venv()/"bin/python", start, "-f", "x"], capture_output=True, text=True)
     assert out.returncode == 1 and "run: ipymini install --python" in out.stderr and "--name moved" in out.stderr
-    assert "/gone/boot.py is gone" in next(line for line in cli("kernels").stdout.splitlines() if line.startswith("moved "))
+    assert "/gone/boot.py is gone" in next(line for line in cli("kernels").stdout.splitlines()
+        if line.startswith("moved "))
 
 def test_the_debugger_stops(bare, kernel):
     debugger = Client(kernel(bare))

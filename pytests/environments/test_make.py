@@ -14,7 +14,8 @@ def test_a_path_is_itself(): assert python_for(sys.executable) == sys.executable
 @pytest.mark.parametrize("version", ["3.8", "3.9", "3.12"])
 def test_a_version_is_found(version):
     find(version)
-    out = subprocess.run([python_for(version), "-c", "import sys; print('%d.%d' % sys.version_info[:2], sys.prefix == sys.base_prefix)"], capture_output=True, text=True)
+    out = subprocess.run([python_for(version), "-c",
+        "import sys; print('%d.%d' % sys.version_info[:2], sys.prefix == sys.base_prefix)"], capture_output=True, text=True)
     assert out.stdout.split() == [version, "True"]
 
 def test_requirements_are_made_once():
@@ -27,7 +28,8 @@ def test_requirements_are_made_once():
 
 def test_requirements_of_another_python():
     find("3.12")
-    out = subprocess.run([python_for("3.12", deps=["idna"]), "-c", "import idna, sys; print(sys.version)"], capture_output=True, text=True)
+    out = subprocess.run([python_for("3.12", deps=["idna"]), "-c", "import idna, sys; print(sys.version)"],
+        capture_output=True, text=True)
     assert out.stdout.startswith("3.12")
 
 def test_a_project_in_another_folder(tmp_path, monkeypatch):
@@ -36,8 +38,10 @@ def test_a_project_in_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert python_for(project="p") == str(tmp_path/"p/.venv/bin/python")
 
-@pytest.mark.parametrize("asked, said", [(dict(deps=["idna>=99"]), "idna>=99"), (dict(project="/no/where"), "There is no project /no/where"),
-    (dict(script="/no/where.py"), "There is no script /no/where.py"), (dict(version="/bin/no-python"), "There is no interpreter /bin/no-python"),
+@pytest.mark.parametrize("asked, said", [(dict(deps=["idna>=99"]), "idna>=99"),
+    (dict(project="/no/where"), "There is no project /no/where"),
+    (dict(script="/no/where.py"), "There is no script /no/where.py"),
+    (dict(version="/bin/no-python"), "There is no interpreter /bin/no-python"),
     (dict(script=__file__), "PEP 723")])
 def test_what_cannot_be_made_is_said(asked, said):
     with pytest.raises(NoEnvironment) as e: python_for(**asked)

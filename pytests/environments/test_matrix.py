@@ -9,12 +9,15 @@ import pytest
 
 versions = "3.11", "3.12", "3.13", "3.14"
 # what is in the environment besides matplotlib
-kinds = dict(bare=[], ipython8=["ipython==8.20.0", "traitlets==5.14.1"], traitlets=["traitlets==5.9.0"], withpip=["pip"], readonly=[], comm=[])
-pairwise = {("3.11", "ipython8"), ("3.12", "bare"), ("3.12", "traitlets"), ("3.13", "readonly"), ("3.13", "comm"), ("3.14", "withpip")}
+kinds = dict(bare=[], ipython8=["ipython==8.20.0", "traitlets==5.14.1"], traitlets=["traitlets==5.9.0"],
+    withpip=["pip"], readonly=[], comm=[])
+pairwise = {("3.11", "ipython8"), ("3.12", "bare"), ("3.12", "traitlets"), ("3.13", "readonly"), ("3.13", "comm"),
+    ("3.14", "withpip")}
 
 def cases():
     for version in versions:
-        for kind in kinds: yield pytest.param(version, kind, marks=() if (version, kind) in pairwise else pytest.mark.matrix)
+        for kind in kinds:
+            yield pytest.param(version, kind, marks=() if (version, kind) in pairwise else pytest.mark.matrix)
     yield pytest.param("/usr/bin/python3", "debian")
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,8 @@ def test_uv_tool_install(tools, venv, kernel):
     works(f"{tools['UV_TOOL_BIN_DIR']}/ipymini", tools, venv, kernel, "by-uv")
 
 def test_uvx(tools, venv, kernel):
-    def program(*words): return [find_uv(), "tool", "run", "--python", sys.executable, "--from", wheel(), "ipymini", *words]
+    def program(*words):
+        return [find_uv(), "tool", "run", "--python", sys.executable, "--from", wheel(), "ipymini", *words]
     call(*program("install", "--python", venv(name="empty"), "--name", "by-uvx"), env=tools)
     assert kernel("by-uvx").run("1 + 1").result == "2"
     assert "by-uvx" in call(*program("kernels"), env=tools)

@@ -35,7 +35,8 @@ def test_a_lent_kernel_has_spares(served, venv):
     id = server.start(install("--python", venv(), "--name", "lent"))
     pid, = server.ready()
     server.restart(id)
-    assert server.value(id, f"__import__('os').getpid(), {is_spare}, __import__('sys').prefix") == (pid, True, str(venv()))
+    assert server.value(id, f"__import__('os').getpid(), {is_spare}, __import__('sys').prefix") == (pid, True,
+        str(venv()))
 
 def test_the_next_notebook_takes_the_spare(served, own):
     server = served()
@@ -53,7 +54,8 @@ def test_a_spare_becomes_what_it_would_have_been(served, own, tmp_path):
     id = server.start(own)
     assert server.value(id, code) == plain and server.value(id, is_spare)
     words = children(server.proc.pid)[server.value(id, "__import__('os').getpid()")]
-    assert f"kernel-{id}.json" in words[words.index("-f")+1] and words[1:5] == ["-P", "-Xfrozen_modules=off", "-m", "ipymini"]
+    assert f"kernel-{id}.json" in words[words.index("-f")+1]
+    assert words[1:5] == ["-P", "-Xfrozen_modules=off", "-m", "ipymini"]
 
 def test_a_dead_spare_is_not_missed(served, own):
     server = served()
@@ -96,8 +98,10 @@ def test_a_kernel_with_another_pythonpath_is_started_plainly(served, own, tmp_pa
 
 def test_at_most_two_wait(served, own, venv):
     server = served()
-    for name in (own, *(install("--python", venv(name=f"many{i}"), "--name", f"many{i}") for i in range(2))): server.start(name)
-    def for_whom(): return sorted(Path(words[3]).parent.name for words in children(server.proc.pid).values() if "spare" in words)
+    for name in (own, *(install("--python", venv(name=f"many{i}"), "--name", f"many{i}") for i in range(2))):
+        server.start(name)
+    def for_whom():
+        return sorted(Path(words[3]).parent.name for words in children(server.proc.pid).values() if "spare" in words)
     until(lambda: for_whom() == ["many0", "many1"], "spares of the two newest")
 
 def test_no_spare_outlives_a_server_that_is_killed(served, own):
@@ -106,7 +110,8 @@ def test_no_spare_outlives_a_server_that_is_killed(served, own):
     pid, = server.ready()
     server.proc.kill()
     server.proc.wait()
-    until(lambda: not os.path.exists(f"/proc/{pid}") or not waits(pid) and " Z " in Path(f"/proc/{pid}/stat").read_text(), "the spare to end")
+    until(lambda: not os.path.exists(f"/proc/{pid}") or not waits(pid)
+        and " Z " in Path(f"/proc/{pid}/stat").read_text(), "the spare to end")
 
 def test_no_spare_outlives_a_server_that_ends(served, own):
     server = served()

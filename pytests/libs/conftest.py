@@ -64,4 +64,5 @@ def beside():
 @pytest.fixture(autouse=True)
 def known_gaps(request):
     mark = request.node.get_closest_marker("only_ipymini")
-    if mark and "kernel" in request.fixturenames and request.getfixturevalue("kernel") == "ipykernel": pytest.skip(mark.args[0])
+    if mark and "kernel" in request.fixturenames and request.getfixturevalue("kernel") == "ipykernel":
+        pytest.skip(mark.args[0])

@@ -5,7 +5,11 @@ pytestmark = pytest.mark.libs
 
 def test_nest_asyncio_runs_coroutines_in_plain_cells(fresh):
     kc = fresh()
-    r = kc.run("import nest_asyncio, asyncio\nnest_asyncio.apply()\nasync def f(): return await asyncio.sleep(.01, 5)\nasyncio.get_event_loop().run_until_complete(f())")
+    r = kc.run(
+        "import nest_asyncio, asyncio\n"
+        "nest_asyncio.apply()\n"
+        "async def f(): return await asyncio.sleep(.01, 5)\n"
+        "asyncio.get_event_loop().run_until_complete(f())")
     assert r.result == "5", r
     assert kc.run("asyncio.run(f())").result == "5"
     assert kc.run("await f()").result == "5"
@@ -13,12 +17,18 @@ def test_nest_asyncio_runs_coroutines_in_plain_cells(fresh):
 
 def test_nest_asyncio_runs_coroutines_inside_coroutines(fresh):
     kc = fresh()
-    r = kc.run("import nest_asyncio, asyncio\nnest_asyncio.apply()\nasync def f(): return 5\nasync def g(): return asyncio.run(f())\nawait g()")
+    r = kc.run(
+        "import nest_asyncio, asyncio\n"
+        "nest_asyncio.apply()\n"
+        "async def f(): return 5\n"
+        "async def g(): return asyncio.run(f())\n"
+        "await g()")
     assert r.result == "5", r
 
 def test_trio_runs_and_awaits(fresh):
     kc = fresh()
-    assert kc.run("import trio\nasync def f():\n    await trio.sleep(.01)\n    return 5\ntrio.run(f)", timeout=60).result == "5"
+    assert kc.run("import trio\nasync def f():\n    await trio.sleep(.01)\n    return 5\ntrio.run(f)",
+        timeout=60).result == "5"
     assert kc.run("%autoawait trio").status == "ok"
     assert kc.run("await f()").result == "5"
 
@@ -49,34 +59,55 @@ def test_aiohttp_gets(web):
     assert web.run(code, timeout=60).stdout == "hello\n"
 
 def test_tornado_serves_between_cells(kc):
-    r = kc.run("import tornado.web, tornado.httpserver, tornado.netutil\nclass Hi(tornado.web.RequestHandler):\n    def get(self): self.write('hi')\n"
-        "(sock,) = tornado.netutil.bind_sockets(0, '127.0.0.1')\nsrv = tornado.httpserver.HTTPServer(tornado.web.Application([('/', Hi)]))\nsrv.add_sockets([sock])\n"
+    r = kc.run(
+        "import tornado.web, tornado.httpserver, tornado.netutil\n"
+        "class Hi(tornado.web.RequestHandler):\n"
+        "    def get(self): self.write('hi')\n"
+        "(sock,) = tornado.netutil.bind_sockets(0, '127.0.0.1')\n"
+        "srv = tornado.httpserver.HTTPServer(tornado.web.Application([('/', Hi)]))\n"
+        "srv.add_sockets([sock])\n"
         "sock.getsockname()[1]", timeout=60)
     from urllib.request import urlopen
     assert urlopen(f"http://127.0.0.1:{r.result}", timeout=10).read() == b"hi"
 
 def test_dask_computes_in_this_process(fresh):
     kc = fresh()
-    r = kc.run("from dask.distributed import Client\nc = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None)\nc.submit(lambda x: x+1, 1).result()", timeout=100)
+    r = kc.run(
+        "from dask.distributed import Client\n"
+        "c = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None)\n"
+        "c.submit(lambda x: x+1, 1).result()", timeout=100)
     assert r.result == "2", r
     assert "text/html" in kc.run("c").of("execute_result")[0]["data"]
     r = kc.run("c.close()", timeout=60)
     assert r.status == "ok", r
 
 def test_dask_is_awaited(fresh):
-    code = ("from dask.distributed import Client\nasync with Client(asynchronous=True, processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as c:\n"
+    code = (
+        "from dask.distributed import Client\n"
+        "async with Client(asynchronous=True, processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as c:\n"
         "    print(await c.submit(lambda x: x+1, 1))")
     assert fresh().run(code, timeout=100).stdout == "2\n"
 
 def test_dask_hands_functions_of_cells_to_processes(fresh):
     kc = fresh()
-    r = kc.run("from dask.distributed import Client\nc = Client(n_workers=1, threads_per_worker=1, dashboard_address=None)\ndef f(x): return x*2\nres = c.gather(c.map(f, [1, 2]))\nc.close()\nres", timeout=110)
+    r = kc.run(
+        "from dask.distributed import Client\n"
+        "c = Client(n_workers=1, threads_per_worker=1, dashboard_address=None)\n"
+        "def f(x): return x*2\n"
+        "res = c.gather(c.map(f, [1, 2]))\n"
+        "c.close()\n"
+        "res", timeout=110)
     assert r.result == "[2, 4]", r
 
-def test_dask_knows_that_it_is_in_a_kernel(kc): assert kc.run("from distributed.utils import is_kernel\nis_kernel()", timeout=60).result == "True"
+def test_dask_knows_that_it_is_in_a_kernel(kc):
+    assert kc.run("from distributed.utils import is_kernel\nis_kernel()", timeout=60).result == "True"
 
 def test_dask_prints_its_progress_bar(kc):
-    r = kc.run("import dask\nfrom dask.diagnostics import ProgressBar\nwith ProgressBar(): r = dask.delayed(sum)([1, 2]).compute(scheduler='threads')\nr", timeout=60)
+    r = kc.run(
+        "import dask\n"
+        "from dask.diagnostics import ProgressBar\n"
+        "with ProgressBar(): r = dask.delayed(sum)([1, 2]).compute(scheduler='threads')\n"
+        "r", timeout=60)
     assert r.result == "3" and "100% Completed" in r.stdout, r
 
 def test_context_variables_are_shared_by_cells(kc):
@@ -86,7 +117,13 @@ def test_context_variables_are_shared_by_cells(kc):
     assert kc.run("decimal.Decimal(1)/3").result == "Decimal('0.33333')"
 
 def test_uvicorn_like_servers_run_as_tasks(kc):
-    r = kc.run("import asyncio\nasync def echo(r, w):\n    w.write(await r.readline())\n    w.close()\ns = await asyncio.start_server(echo, '127.0.0.1', 0)\ns.sockets[0].getsockname()[1]")
+    r = kc.run(
+        "import asyncio\n"
+        "async def echo(r, w):\n"
+        "    w.write(await r.readline())\n"
+        "    w.close()\n"
+        "s = await asyncio.start_server(echo, '127.0.0.1', 0)\n"
+        "s.sockets[0].getsockname()[1]")
     import socket
     with socket.create_connection(("127.0.0.1", int(r.result)), timeout=10) as c:
         c.sendall(b"hey\n")

@@ -24,13 +24,18 @@ def test_qtconsole_opens_one_on_this_kernel(fresh, tmp_path):
     kc,said = fresh(),tmp_path/"said.json"
     (tmp_path/"qtconsole").mkdir()
     (tmp_path/"qtconsole/__init__.py").write_text("")
-    (tmp_path/"qtconsole/qtconsoleapp.py").write_text(f"import json, os, sys\ndef main():\n    with open('{said}.new', 'w') as f: json.dump(sys.argv[1:], f)\n"
+    (tmp_path/"qtconsole/qtconsoleapp.py").write_text(
+        "import json, os, sys\n"
+        "def main():\n"
+        f"    with open('{said}.new', 'w') as f: json.dump(sys.argv[1:], f)\n"
         f"    os.replace('{said}.new', '{said}')")
     (tmp_path/"qtconsole/__main__.py").write_text("from .qtconsoleapp import main\nmain()")
     assert kc.run(f"import os\nos.environ['PYTHONPATH'] = '{tmp_path}'\n%qtconsole --style monokai").status == "ok"
     until(said.exists, "the arguments of qtconsole")
     args = json.loads(said.read_text())
-    assert args[0] == "--existing" and os.path.basename(args[1]) == os.path.basename(kc.file) and args[2:] == ["--style", "monokai"]
+    assert args[0] == "--existing"
+    assert os.path.basename(args[1]) == os.path.basename(kc.file)
+    assert args[2:] == ["--style", "monokai"]
 
 def test_autosave(kc):
     r = kc.run("%autosave 60")
@@ -55,7 +60,8 @@ def test_man_shows_a_page_in_the_pager(fresh, tmp_path):
     kc = fresh()
     (tmp_path/"man").write_text("#!/bin/sh\necho manual of $1")
     (tmp_path/"man").chmod(0o755)
-    assert paged(kc.run(f"import os\nos.environ['PATH'] = '{tmp_path}:' + os.environ['PATH']\n%man ls")).strip() == "manual of ls"
+    assert paged(kc.run(f"import os\nos.environ['PATH'] = '{tmp_path}:' + os.environ['PATH']\n"
+        "%man ls")).strip() == "manual of ls"
 
 def test_clear_clears_a_terminal(kc): assert kc.run("%clear").stdout.startswith("\x1b[H\x1b[2J")
 
@@ -125,13 +131,18 @@ def test_what_a_magic_says(kc, code, out):
     assert r.status == "ok", r
     assert re.match(out, plain(r.stdout + (r.result or ""))), r
 
-@pytest.mark.parametrize("code,mime", [("%%html\n<b>x</b>", "text/html"), ("%%markdown\n*x*", "text/markdown"), ("%%latex\n$x$", "text/latex"),
-    ("%%svg\n<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"), ("%%javascript\n1", "application/javascript"), ("%%js\n1", "application/javascript")])
+@pytest.mark.parametrize("code,mime", [("%%html\n<b>x</b>", "text/html"), ("%%markdown\n*x*", "text/markdown"),
+    ("%%latex\n$x$", "text/latex"),
+    ("%%svg\n<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"),
+    ("%%javascript\n1", "application/javascript"), ("%%js\n1", "application/javascript")])
 def test_a_magic_displays(kc, code, mime): assert mime in kc.run(code).of("display_data")[0]["data"]
 
-@pytest.mark.parametrize("code,text", [("len?", "Docstring"), ("?len", "Docstring"), ("import textwrap\ntextwrap.dedent??", "def dedent"), ("%pinfo len", "Docstring"),
-    ("%pdoc len", "Return the number"), ("%psource textwrap.dedent", "def dedent"), ("%pfile textwrap", "def dedent"), ("%magic", "magic function"),
-    ("%quickref", "Quick Reference"), ("%prun sum([1])", "function calls"), ("%%prun\nsum([1])", "function calls"), ("mine = 5\nmi*?", "mine"),
+@pytest.mark.parametrize("code,text", [("len?", "Docstring"), ("?len", "Docstring"),
+    ("import textwrap\ntextwrap.dedent??", "def dedent"), ("%pinfo len", "Docstring"),
+    ("%pdoc len", "Return the number"), ("%psource textwrap.dedent", "def dedent"), ("%pfile textwrap", "def dedent"),
+    ("%magic", "magic function"),
+    ("%quickref", "Quick Reference"), ("%prun sum([1])", "function calls"), ("%%prun\nsum([1])", "function calls"),
+    ("mine = 5\nmi*?", "mine"),
     ("%timeit?", "Time execution"), ("?", "IPython")])
 def test_a_magic_pages(kc, code, text): assert text in paged(kc.run(code, timeout=60))
 
@@ -139,9 +150,11 @@ def test_pycat_pages_a_file(kc, tmp_path):
     (tmp_path/"f.py").write_text("x = 5")
     assert "x = 5" in paged(kc.run(f"%pycat {tmp_path}/f.py"))
 
-def test_the_result_of_timeit_can_be_kept(kc): assert kc.run("t = %timeit -o -q -n 10 -r 2 1\ntype(t).__name__").result == "'TimeitResult'"
+def test_the_result_of_timeit_can_be_kept(kc):
+    assert kc.run("t = %timeit -o -q -n 10 -r 2 1\ntype(t).__name__").result == "'TimeitResult'"
 
-def test_the_result_of_prun_can_be_kept(kc): assert kc.run("p = %prun -r -q sum([1])\ntype(p).__name__").result == "'Stats'"
+def test_the_result_of_prun_can_be_kept(kc):
+    assert kc.run("p = %prun -r -q sum([1])\ntype(p).__name__").result == "'Stats'"
 
 # -- files
 
@@ -198,7 +211,8 @@ def test_run_a_script_and_a_notebook(kc, tmp_path):
     (tmp_path/"s.py").write_text("print(__name__)\ny = 5")
     assert kc.run(f"%run {tmp_path}/s.py").stdout == "__main__\n"
     assert kc.run("y").result == "5"
-    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("z = 7"), v4.new_code_cell("print('nb')")]), tmp_path/"n.ipynb")
+    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("z = 7"), v4.new_code_cell("print('nb')")]),
+        tmp_path/"n.ipynb")
     assert kc.run(f"%run {tmp_path}/n.ipynb").stdout == "nb\n"
     assert kc.run("z").result == "7"
 
@@ -235,7 +249,8 @@ def test_capture_keeps_what_an_awaiting_cell_prints(kc):
 @pytest.mark.only_ipymini("ipykernel says: this event loop is already running")
 def test_run_a_notebook_that_awaits(kc, tmp_path):
     import nbformat.v4 as v4, nbformat
-    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("import asyncio\nawaited = await asyncio.sleep(.01, 7)")]), tmp_path/"n.ipynb")
+    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("import asyncio\nawaited = await asyncio.sleep(.01, 7)")]),
+        tmp_path/"n.ipynb")
     assert kc.run(f"%run {tmp_path}/n.ipynb\nawaited").result == "7"
 
 @pytest.mark.only_ipymini("ipykernel says: this event loop is already running")
@@ -251,7 +266,8 @@ def test_uv_and_conda_are_run_for_this_python(fresh, tmp_path):
         (tmp_path/name).chmod(0o755)
     (tmp_path/"conda-meta").mkdir()
     (tmp_path/"conda-meta/history").write_text("")
-    kc.run(f"import os, sys\nos.environ.update(PYTHONPATH='{tmp_path}', CONDA_EXE='{tmp_path}/conda', UV='{tmp_path}/uv')")
+    kc.run("import os, sys\n"
+        f"os.environ.update(PYTHONPATH='{tmp_path}', CONDA_EXE='{tmp_path}/conda', UV='{tmp_path}/uv')")
     kc.run(f"os.environ['PATH'] = '{tmp_path}:' + os.environ['PATH']")
     assert "uv pip list" in kc.run("%uv pip list", timeout=60).stdout
     out = kc.run(f"before,sys.prefix = sys.prefix,'{tmp_path}'\n%conda install a_package\nsys.prefix = before").stdout
@@ -303,7 +319,8 @@ def test_a_traceback_shows_lines_of_earlier_cells(kc):
     kc.run("def inner(x):\n    return 1/x  # of the first cell")
     r = kc.run("def outer(): return inner(0)\nouter()  # of the second")
     text = plain("\n".join(r.error["traceback"]))
-    assert re.search(r"----> 2 outer\(\)  # of the second", text) and re.search(r"----> 2     return 1/x  # of the first cell", text), text
+    assert re.search(r"----> 2 outer\(\)  # of the second",
+        text) and re.search(r"----> 2     return 1/x  # of the first cell", text), text
 
 def test_exceptions_of_earlier_cells_name_them(kc):
     n = kc.run("def inner(x):\n    return 1/x").content["execution_count"]

@@ -16,23 +16,32 @@ def test_tqdm_auto_shows_a_widget(kc):
     assert any(widget in o for o in shown(r)) and "TqdmWarning" not in r.stderr
     assert any(v.get("bar_style") == "success" for v in values(r)), values(r)
 
-def test_tqdm_notebook_shows_a_widget(kc): assert any(widget in o for o in shown(kc.run("from tqdm.notebook import tqdm, trange\nfor i in trange(3): pass")))
+def test_tqdm_notebook_shows_a_widget(kc):
+    assert any(widget in o for o in shown(kc.run("from tqdm.notebook import tqdm, trange\nfor i in trange(3): pass")))
 
 def test_tqdm_plain_writes_to_stderr(kc):
     r = kc.run("import tqdm as t\nfor i in t.tqdm(range(3)): pass")
     assert "100%" in r.stderr and "\r" in r.stderr and r.stdout == ""
 
 def test_tqdm_gathers_coroutines(kc):
-    r = kc.run("import asyncio\nfrom tqdm.asyncio import tqdm as at\nasync def f(i): return i\nawait at.gather(*[f(i) for i in range(3)])")
+    r = kc.run(
+        "import asyncio\n"
+        "from tqdm.asyncio import tqdm as at\n"
+        "async def f(i): return i\n"
+        "await at.gather(*[f(i) for i in range(3)])")
     assert r.result == "[0, 1, 2]" and "100%" in r.stderr
 
 def test_tqdm_follows_a_thread_pool(kc):
-    r = kc.run("from tqdm.auto import tqdm\nfrom concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as p: print(list(tqdm(p.map(abs, [-1, -2]), total=2)))")
+    r = kc.run(
+        "from tqdm.auto import tqdm\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor(2) as p: print(list(tqdm(p.map(abs, [-1, -2]), total=2)))")
     assert r.stdout == "[1, 2]\n"
 
 def test_rich_prints_html(kc):
     r = kc.run("from rich import print as rprint\nrprint('[bold]hi[/bold]')", timeout=60)
-    assert r.of("display_data")[0]["data"].keys() == {"text/html", "text/plain"} and "hi" in r.of("display_data")[0]["data"]["text/plain"]
+    assert r.of("display_data")[0]["data"].keys() == {"text/html", "text/plain"}
+    assert "hi" in r.of("display_data")[0]["data"]["text/plain"]
 
 def test_rich_shows_a_table(kc):
     r = kc.run("from rich.table import Table\nt = Table('a')\nt.add_row('1')\nt")

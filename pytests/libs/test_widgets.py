@@ -86,15 +86,18 @@ def test_output_shows_an_error_inside_and_goes_on(kc):
 def test_output_of_a_callback(kc):
     kc.run("b4 = w.Button()\ndef go(_):\n    with out: print('clicked')\nb4.on_click(go)")
     r = event(kc, comm_id(kc, "b4"), event="click")
-    states = [m["content"]["data"]["state"] for m in r.msgs if m["msg_type"] == "comm_msg" and "msg_id" in m["content"]["data"].get("state", {})]
+    states = [m["content"]["data"]["state"] for m in r.msgs if m["msg_type"] == "comm_msg"
+        and "msg_id" in m["content"]["data"].get("state", {})]
     assert r.stdout == "clicked\n" and states[0] == dict(msg_id=r.id) and states[-1] == dict(msg_id="")
 
-def test_output_clears(kc): assert kc.run("with out: print('a')\nout.clear_output()").of("clear_output") == [dict(wait=False)]
+def test_output_clears(kc):
+    assert kc.run("with out: print('a')\nout.clear_output()").of("clear_output") == [dict(wait=False)]
 
 def test_widgets_survive_a_reload_of_the_page(kc):
     "The frontend asks for all states over a comm of its own"
     id = "1234"
-    kc.request("comm_open", dict(comm_id=id, target_name="jupyter.widget.control", data={}), metadata=dict(version="1.0.0"))
+    kc.request("comm_open", dict(comm_id=id, target_name="jupyter.widget.control", data={}),
+        metadata=dict(version="1.0.0"))
     r = kc.request("comm_msg", dict(comm_id=id, data=dict(method="request_states")))
     (states,) = [m["content"]["data"] for m in r.msgs if m["msg_type"] == "comm_msg" and m["content"]["comm_id"] == id]
     assert states["method"] == "update_states" and comm_id(kc, "s") in states["states"]
@@ -128,7 +131,11 @@ def test_an_awaiting_cell_hears_of_widgets(kc, kernel):
 def test_wait_until_hears_of_widgets(kc, kernel):
     if kernel == "ipykernel": pytest.skip("wait_until is ours")
     id = comm_id(kc, "s")
-    cell = kc.cell("s.value = 0\nfrom ipymini import wait_until\nprint('go', flush=True)\nwait_until(lambda: s.value == 5, timeout=10), s.value")
+    cell = kc.cell(
+        "s.value = 0\n"
+        "from ipymini import wait_until\n"
+        "print('go', flush=True)\n"
+        "wait_until(lambda: s.value == 5, timeout=10), s.value")
     kc.wait(cell, reply=False, until=lambda r: r.stdout)
     update(kc, id, value=5)
     assert kc.wait(cell).result == "(True, 5)"
@@ -154,7 +161,11 @@ def test_jupyter_ui_poll_hears_of_widgets_in_a_running_cell(kc, kernel, way):
     assert kc.run("1+1").result == "2"
 
 def test_anywidget_sends_its_state(kc):
-    r = kc.run("import anywidget, traitlets\nclass Counter(anywidget.AnyWidget):\n    _esm = 'export default {}'\n    n = traitlets.Int(3).tag(sync=True)\n"
+    r = kc.run(
+        "import anywidget, traitlets\n"
+        "class Counter(anywidget.AnyWidget):\n"
+        "    _esm = 'export default {}'\n"
+        "    n = traitlets.Int(3).tag(sync=True)\n"
         "c = Counter()\nc", timeout=60)
     assert view in shown(r)[-1]
     assert any(m["content"]["data"]["state"].get("n") == 3 for m in r.msgs if m["msg_type"] == "comm_open")
@@ -163,16 +174,28 @@ def test_anywidget_sends_its_state(kc):
 
 def test_anywidget_of_a_plain_class_sends_its_state(kc):
     "It looks at `comm.kernel`"
-    r = kc.run("import dataclasses, psygnal\nfrom anywidget.experimental import widget\n@widget(esm='export default {}')\n@psygnal.evented\n@dataclasses.dataclass\n"
+    r = kc.run(
+        "import dataclasses, psygnal\n"
+        "from anywidget.experimental import widget\n"
+        "@widget(esm='export default {}')\n"
+        "@psygnal.evented\n"
+        "@dataclasses.dataclass\n"
         "class P:\n    n: int = 1\np = P()\np", timeout=60)
     assert r.status == "ok" and view in shown(r)[-1], r
     r = kc.run("p.n = 5")
     assert [m["content"]["data"]["state"]["n"] for m in r.msgs if m["msg_type"] == "comm_msg"] == [5], r
 
-def test_bqplot_shows_a_figure(kc): assert view in shown(kc.run("import numpy as np\nimport bqplot.pyplot as bp\nfig = bp.figure()\nbp.plot(np.arange(3.), np.arange(3.))\nfig", timeout=60))[-1]
+def test_bqplot_shows_a_figure(kc):
+    assert view in shown(kc.run(
+        "import numpy as np\n"
+        "import bqplot.pyplot as bp\n"
+        "fig = bp.figure()\n"
+        "bp.plot(np.arange(3.), np.arange(3.))\n"
+        "fig", timeout=60))[-1]
 
 def test_ipyleaflet_shows_a_map(kc): assert view in shown(kc.run("import ipyleaflet\nipyleaflet.Map()", timeout=60))[-1]
 
 def test_ipycanvas_draws_with_buffers(kc):
-    r = kc.run("from ipycanvas import Canvas\ncv = Canvas(width=10, height=10)\ncv.fill_rect(0, 0, 5, 5)\ncv", timeout=60)
+    r = kc.run("from ipycanvas import Canvas\ncv = Canvas(width=10, height=10)\ncv.fill_rect(0, 0, 5, 5)\ncv",
+        timeout=60)
     assert view in shown(r)[-1] and any(m["buffers"] for m in r.msgs), r

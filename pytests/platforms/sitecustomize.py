@@ -15,7 +15,8 @@ def like_windows():
     from socket import socketpair
     from types import ModuleType
     for name in ("subprocess", "multiprocessing.connection"): import_module(name)  # which take _winapi for the sign of Windows
-    for name in ("fork", "forkpty", "killpg", "getpgrp", "pidfd_open", "register_at_fork", "pread", "pwrite"): delattr(os, name)
+    for name in ("fork", "forkpty", "killpg", "getpgrp", "pidfd_open", "register_at_fork", "pread", "pwrite"):
+        delattr(os, name)
     signal.SIGBREAK = signal.SIGURG
     for name in ("pthread_kill", "pthread_sigmask", "SIGURG", "SIGUSR1", "SIGHUP"): delattr(signal, name)
     signal.raise_signal = _thread.interrupt_main  # which ends no wait: so it is on Windows, but for time.sleep

@@ -19,7 +19,8 @@ def test_a_builtin_is_called(p): assert p.sorted([3, 1, 2], reverse=True) == [3,
 
 def test_a_module_is_imported_when_it_is_named(p): assert p.json.dumps({"a": 1}) == '{"a": 1}'
 
-def test_a_module_inside_of_a_package_is_imported(p): assert p.xml.dom.minidom.parseString("<a/>").toxml().endswith("<a/>")
+def test_a_module_inside_of_a_package_is_imported(p):
+    assert p.xml.dom.minidom.parseString("<a/>").toxml().endswith("<a/>")
 
 def test_a_variable_comes_before_a_builtin(own):
     own.run("def len(x): return 'mine'")
@@ -133,7 +134,10 @@ def test_a_handle_is_an_argument_and_the_same_object(p):
     assert p.mine(p["lock"])
 
 def test_a_handle_has_items_length_and_iteration(p):
-    p.run("class Row:\n def __len__(self): return 3\n def __getitem__(self, k): return {'a': 1}[k]\n def __iter__(self): yield from 'xyz'")
+    p.run("class Row:\n"
+        " def __len__(self): return 3\n"
+        " def __getitem__(self, k): return {'a': 1}[k]\n"
+        " def __iter__(self): yield from 'xyz'")
     row = p.Row()
     assert (len(row), row["a"], list(row)) == (3, 1, ["x", "y", "z"])
 
@@ -146,7 +150,12 @@ def test_a_function_is_a_handle_that_can_be_called(p):
     assert p.make(5)(1) == 6
 
 def test_a_handle_that_nobody_holds_is_freed(p):
-    p.run("import weakref\nclass Thing: pass\ndef make():\n global ref\n t = Thing(); ref = weakref.ref(t); return t\ndef alive(): return ref() is not None")
+    p.run("import weakref\n"
+        "class Thing: pass\n"
+        "def make():\n"
+        " global ref\n"
+        " t = Thing(); ref = weakref.ref(t); return t\n"
+        "def alive(): return ref() is not None")
     h = p.make()
     assert p.alive()
     del h
@@ -195,7 +204,9 @@ def test_death_is_told_at_once_and_at_every_later_call(own):
 
 def test_death_comes_with_the_crash_report(own):
     own.run("def crash():\n import ctypes\n ctypes.string_at(0)")
-    with pytest.raises(PodError, match="(?s)the pod died: SIGSEGV\nFatal Python error: Segmentation fault.*in crash") as e: own.crash()
+    with pytest.raises(PodError, match="(?s)the pod died: SIGSEGV\n"
+        "Fatal Python error: Segmentation fault.*in crash") as e:
+        own.crash()
     assert "ipymini" not in str(e.value)
 
 def test_an_exit_is_told(own):
@@ -226,7 +237,9 @@ def test_dir_lists_what_is_there(own):
     own.run("def mine(): pass")
     assert {"mine", "run", "close"} <= set(dir(own))
 
-@pytest.mark.parametrize("code", ["import ipymini", "from ipymini import system", "import ipymini\nhasattr(ipymini, 'other')"])
+@pytest.mark.parametrize("code", ["import ipymini", "from ipymini import system",
+    "import ipymini\n"
+    "hasattr(ipymini, 'other')"])
 def test_importing_ipymini_loads_no_pods(code):
     code += "\nimport sys\nprint([m for m in sys.modules if 'pods' in m])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -74,7 +74,8 @@ def die_once(value):
     return n
 
 def test_pods_end_with_their_workers(client):
-    with distributed.LocalCluster(n_workers=1, processes=True, dashboard_address=None) as cluster, distributed.Client(cluster) as other:
+    with distributed.LocalCluster(n_workers=1, processes=True,
+        dashboard_address=None) as cluster, distributed.Client(cluster) as other:
         pid = pool(dask=other)[0].pid
         assert os.path.exists(f"/proc/{pid}")
     end = time.monotonic() + 20

@@ -65,7 +65,8 @@ def test_a_view_keeps_its_memory(p):
     assert part.tolist() == [float(i) for i in range(10, 20)]
 
 @pytest.mark.parametrize("value",
-    [b"x" * 3_000_000, bytearray(2_000_000), "ä" * 2_000_000, list(range(300_000)), {i: str(i) for i in range(10_000)}, None, -1.5, 2**100])
+    [b"x" * 3_000_000, bytearray(2_000_000), "ä" * 2_000_000, list(range(300_000)),
+        {i: str(i) for i in range(10_000)}, None, -1.5, 2**100])
 def test_big_plain_values(p, value): assert p.echo(value) == value
 
 def table(library):

@@ -9,7 +9,10 @@ from ipymini import PodError, pod
 def p():
     with pod() as p: yield p
 
-@pytest.mark.parametrize("code", ["import time\ntime.sleep(60)", "while True: pass", "import threading\nthreading.Lock().acquire()\nthreading.Event().wait()",
+@pytest.mark.parametrize("code", ["import time\ntime.sleep(60)", "while True: pass",
+    "import threading\n"
+    "threading.Lock().acquire()\n"
+    "threading.Event().wait()",
     "import subprocess\nsubprocess.run(['sleep', '60'])", "import asyncio\nasyncio.run(asyncio.sleep(60))"])
 def test_an_interrupt_ends_the_call_and_keeps_the_state(p, code):
     p["kept"] = 1
@@ -61,7 +64,15 @@ def test_a_deaf_pod_is_ended_by_its_time_limit():
 # -- threads and tasks
 
 def test_threads_that_call_one_pod_queue(p):
-    p.run("running = 0\ndef alone():\n global running\n running += 1\n assert running == 1\n import time\n time.sleep(.01)\n running -= 1\n return True")
+    p.run("running = 0\n"
+        "def alone():\n"
+        " global running\n"
+        " running += 1\n"
+        " assert running == 1\n"
+        " import time\n"
+        " time.sleep(.01)\n"
+        " running -= 1\n"
+        " return True")
     results = []
     threads = [threading.Thread(target=lambda: results.append(p.alone())) for _ in range(10)]
     for o in threads: o.start()
@@ -82,13 +93,20 @@ def test_pods_run_beside_each_other_in_tasks():
             code = "def meet(mine, other):\n import os, time\n open(mine, 'w').close()\n while not os.path.exists(other): time.sleep(.01)\n return True"
             a.run(code)
             b.run(code)
-            try: return await asyncio.wait_for(asyncio.gather(a.meet.async_(path+"a", path+"b"), b.meet.async_(path+"b", path+"a")), 30)
+            try:
+                return await asyncio.wait_for(asyncio.gather(a.meet.async_(path+"a", path+"b"),
+                    b.meet.async_(path+"b", path+"a")), 30)
             finally:
                 for end in "ab": os.remove(path+end)
         assert asyncio.run(main()) == [True, True]
 
 def test_to_cancel_a_task_interrupts_its_call(p):
-    p.run("import time\nended = None\ndef f():\n global ended\n try: time.sleep(60)\n except KeyboardInterrupt: ended = 'interrupted'; raise")
+    p.run("import time\n"
+        "ended = None\n"
+        "def f():\n"
+        " global ended\n"
+        " try: time.sleep(60)\n"
+        " except KeyboardInterrupt: ended = 'interrupted'; raise")
     async def main():
         task = asyncio.create_task(p.f.async_())
         while not p._core.link.sent: await asyncio.sleep(.01)

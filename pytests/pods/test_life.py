@@ -9,14 +9,27 @@ folder = Path(__file__).parent
 
 def parent(code):
     "A process that makes pods and prints their pids, in one line."
-    proc = subprocess.Popen([sys.executable, "-c", f"from ipymini import pod\nimport time, os, threading\n{code}\ntime.sleep(100)"], stdout=subprocess.PIPE, text=True)
+    proc = subprocess.Popen([sys.executable, "-c",
+        "from ipymini import pod\n"
+        "import time, os, threading\n"
+        f"{code}\n"
+        "time.sleep(100)"], stdout=subprocess.PIPE, text=True)
     return proc,[int(o) for o in proc.stdout.readline().split()]
 
 busy = {
     "idle": "p = pod()\nprint(p.pid, flush=True)",
-    "python": "p = pod()\np.run('def f():\\n while True: pass')\nthreading.Thread(target=p.f, daemon=True).start()\nprint(p.pid, flush=True)",
-    "c": "p = pod()\np.run('import ctypes\\ndef f(): ctypes.PyDLL(None).sleep(100)')\nthreading.Thread(target=p.f, daemon=True).start()\ntime.sleep(.5)\nprint(p.pid, flush=True)",
-    "child": "p = pod()\np.run('import subprocess\\nc = subprocess.Popen([\"sleep\", \"100\"])')\nprint(p.pid, p['c.pid'], flush=True)",
+    "python": "p = pod()\n"
+    "p.run('def f():\\n while True: pass')\n"
+    "threading.Thread(target=p.f, daemon=True).start()\n"
+    "print(p.pid, flush=True)",
+    "c":"p = pod()\n"
+    "p.run('import ctypes\\ndef f(): ctypes.PyDLL(None).sleep(100)')\n"
+    "threading.Thread(target=p.f, daemon=True).start()\n"
+    "time.sleep(.5)\n"
+    "print(p.pid, flush=True)",
+    "child": "p = pod()\n"
+    "p.run('import subprocess\\nc = subprocess.Popen([\"sleep\", \"100\"])')\n"
+    "print(p.pid, p['c.pid'], flush=True)",
     "pod of a pod": "p = pod()\np.run('from ipymini import pod\\nq = pod()')\nprint(p.pid, p['q.pid'], flush=True)",
     "fork": "p = pod()\nif not os.fork(): time.sleep(2); os._exit(0)\nprint(p.pid, flush=True)"}
 
@@ -37,7 +50,10 @@ def test_a_parent_that_ends_by_itself_leaves_nothing(end):
     assert until_gone([int(out.stdout)], 1.5)
 
 def test_exit_functions_of_a_pod_run():
-    out = subprocess.run([sys.executable, "-c", "from ipymini import pod\np = pod()\np.run('import atexit\\natexit.register(print, \"bye\")')"],
+    out = subprocess.run([sys.executable, "-c",
+        "from ipymini import pod\n"
+        "p = pod()\n"
+        "p.run('import atexit\\natexit.register(print, \"bye\")')"],
         capture_output=True, text=True, timeout=30)
     assert out.stdout == "bye\n" and out.stderr == ""
 
@@ -62,7 +78,8 @@ def test_a_pod_has_no_port_and_no_name():
     with pod() as p:
         inodes = {os.readlink(f"/proc/{p.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{p.pid}/fd")}
         numbers = {o[8:-1] for o in inodes if o.startswith("socket:")}
-        for table in ("tcp", "tcp6"): assert not [line for line in open(f"/proc/net/{table}") if line.split()[9] in numbers]
+        for table in ("tcp", "tcp6"):
+            assert not [line for line in open(f"/proc/net/{table}") if line.split()[9] in numbers]
         assert not [line for line in open("/proc/net/unix") if line.split()[6] in numbers and len(line.split()) > 7]
 
 def test_descriptors_are_not_inherited_by_what_a_pod_starts():

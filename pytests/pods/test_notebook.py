@@ -12,7 +12,8 @@ kernels = dict(ipymini=["-m", "ipymini"], ipykernel=["-m", "ipykernel_launcher"]
 
 @pytest.fixture(scope="module", params=kernels)
 def kc(request):
-    if not find_spec(kernels[request.param][1].removesuffix("_launcher")): pytest.skip(f"{request.param} is not installed")
+    if not find_spec(kernels[request.param][1].removesuffix("_launcher")):
+        pytest.skip(f"{request.param} is not installed")
     kc = start(kernels[request.param])
     yield kc
     kc.stop()
@@ -60,10 +61,14 @@ def test_what_the_script_gives_is_right(script):
     errors = [error for _,_,error in script if error]
     assert errors == ["ValueError: invalid literal for int() with base 10: 'nothing'", "PodError: Odd: strange",
         "NameError: the pod knows no 'missing': no variable, builtin or module has that name", "KeyboardInterrupt: ",
-        "TimeoutError: the call took too long; it was interrupted, and the pod keeps its state", "ZeroDivisionError: division by zero",
+        "TimeoutError: the call took too long; it was interrupted, and the pod keeps its state",
+        "ZeroDivisionError: division by zero",
         "PodError: the pod died: SIGABRT"]
     texts = [out for out,_,_ in script]
-    for text in ("a\nb\nc\n", "before\n<IPython.core.display.HTML object>\nafter\n", "1\n2\n3\n", "typed\n", "2\n'a value'\n"): assert text in texts, text
+    for text in ("a\nb\nc\n", "before\n<IPython.core.display.HTML object>\nafter\n", "1\n2\n3\n", "typed\n",
+        "2\n"
+        "'a value'\n"):
+        assert text in texts, text
     assert [err for _,err,_ in script if err] == ["err 0\nerr 1\nerr 2\n", "\r0\r1\r2\r3\r4"]
 
 # -- kernels
@@ -78,15 +83,18 @@ def test_a_figure_is_a_png(with_pod):
     assert [sorted(o["data"]) for o in res.of("display_data")] == [["image/png", "text/plain"]]
 
 def test_a_display_is_updated(with_pod):
-    res = with_pod.run("%%pod p\nfrom IPython.display import display\nh = display(1, display_id='one')\nh.update(2)", timeout=60)
+    res = with_pod.run("%%pod p\nfrom IPython.display import display\nh = display(1, display_id='one')\nh.update(2)",
+        timeout=60)
     assert res.of("display_data")[0]["transient"] == res.of("update_display_data")[0]["transient"] == dict(display_id="one")
 
 def test_output_is_cleared(with_pod):
-    res = with_pod.run("%%pod p\nfrom IPython.display import clear_output\nprint(1)\nclear_output(wait=True)\nprint(2)", timeout=60)
+    res = with_pod.run("%%pod p\nfrom IPython.display import clear_output\nprint(1)\nclear_output(wait=True)\n"
+        "print(2)", timeout=60)
     assert res.shape[2:-1] == ["stream", "clear_output", "stream"]
 
 def test_text_and_displays_keep_their_order(with_pod):
-    res = with_pod.run("%%pod p\nfrom IPython.display import display\nfor i in range(5):\n    print(i)\n    display(i)", timeout=60)
+    res = with_pod.run("%%pod p\nfrom IPython.display import display\nfor i in range(5):\n    print(i)\n"
+        "    display(i)", timeout=60)
     assert res.shape[2:-1] == ["stream", "display_data"]*5
 
 def test_pods_are_listed(with_pod): assert with_pod.run("%pod").stdout.startswith("p            <pod: Python")
@@ -96,7 +104,8 @@ def test_an_unknown_pod_is_told(with_pod):
     res = with_pod.run("%%pod nobody\n1")
     assert "there is no pod 'nobody'" in res.stderr + (res.error or {}).get("evalue", "")
 
-def test_a_cell_has_magics_of_its_own(with_pod): assert with_pod.run("%%pod p\n%who_ls\n!echo from the shell").stdout.count("from the shell") == 1
+def test_a_cell_has_magics_of_its_own(with_pod):
+    assert with_pod.run("%%pod p\n%who_ls\n!echo from the shell").stdout.count("from the shell") == 1
 
 def test_an_interrupted_cell_of_a_pod(with_pod):
     id = with_pod.cell("%%pod p\nimport time\nprint('go')\ntime.sleep(60)")
@@ -112,7 +121,8 @@ def test_output_is_live_in_the_cell(with_pod):
     with_pod.input("")
     assert with_pod.wait(id).status == "ok"
 
-def test_input_without_stdin_is_an_error(with_pod): assert with_pod.run("p.input()").error["ename"] in ("RuntimeError", "EOFError")
+def test_input_without_stdin_is_an_error(with_pod):
+    assert with_pod.run("p.input()").error["ename"] in ("RuntimeError", "EOFError")
 
 def test_a_progress_bar_is_one_line_of_stderr(with_pod):
     if not find_spec("tqdm"): pytest.skip("tqdm is not installed")

@@ -61,7 +61,12 @@ def suicide(x):
     os.kill(os.getpid(), 9)
 
 def test_an_interrupt_goes_to_all(ps):
-    ps.run("import time\nn = 0\ndef sleep(x):\n global n\n try: time.sleep(60)\n except KeyboardInterrupt: n += 1; raise")
+    ps.run("import time\n"
+        "n = 0\n"
+        "def sleep(x):\n"
+        " global n\n"
+        " try: time.sleep(60)\n"
+        " except KeyboardInterrupt: n += 1; raise")
     timer = threading.Timer(.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt): ps.map("sleep", range(10), progress=False)

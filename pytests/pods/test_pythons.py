@@ -115,7 +115,8 @@ def test_an_environment_that_cannot_be_made():
 child = "start child passing talk replies streams names source values watch cells wire segments".split()
 
 @pytest.mark.parametrize("name", [*child, "ipython", "figures"])
-def test_a_child_s_file_has_the_syntax_of_3_8(name): ast.parse((folder/f"{name}.py").read_text(), feature_version=(3, 8))
+def test_a_child_s_file_has_the_syntax_of_3_8(name):
+    ast.parse((folder/f"{name}.py").read_text(), feature_version=(3, 8))
 
 @pytest.mark.parametrize("name", child)
 def test_a_child_s_file_imports_the_standard_library_only(name):
@@ -125,4 +126,6 @@ def test_a_child_s_file_imports_the_standard_library_only(name):
     assert names - sys.stdlib_module_names <= {"_pod", "boot"}
 
 def test_the_child_loads_nothing_that_it_need_not():
-    with pod() as p: assert not {"asyncio", "traceback", "ctypes", "IPython", "numpy", "ast"} & set(p.list(p.call("sys.modules.keys")))
+    with pod() as p:
+        assert not {"asyncio", "traceback", "ctypes", "IPython", "numpy",
+            "ast"} & set(p.list(p.call("sys.modules.keys")))

@@ -30,7 +30,13 @@ def test_streams_in_turn_keep_their_order(p):
     assert seen.getvalue() == "".join(f"o {i}\ne {i}\n" for i in range(20))
 
 def test_children_and_c_code_are_in_order(p, capsys):
-    p.run("import os, ctypes\nlibc = ctypes.CDLL(None)\nprint(1)\nos.system('echo 2')\nprint(3)\nos.write(1, b'4\\n')\nlibc.puts(b'5')")
+    p.run("import os, ctypes\n"
+        "libc = ctypes.CDLL(None)\n"
+        "print(1)\n"
+        "os.system('echo 2')\n"
+        "print(3)\n"
+        "os.write(1, b'4\\n')\n"
+        "libc.puts(b'5')")
     assert both(capsys)[0].split() == list("12345")
 
 def test_no_print_is_lost(p, capsys):
@@ -63,7 +69,14 @@ def test_text_is_live(p):
         if seen.wait(20): open(f"{folder}/go", "w").close()
     thread = threading.Thread(target=go)
     thread.start()
-    try: p.run(f"import os, time\nprint('now')\nend = time.time()+20\nwhile not os.path.exists('{folder}/go'):\n assert time.time() < end\n time.sleep(.01)")
+    try:
+        p.run(
+            "import os, time\n"
+            "print('now')\n"
+            "end = time.time()+20\n"
+            f"while not os.path.exists('{folder}/go'):\n"
+            " assert time.time() < end\n"
+            " time.sleep(.01)")
     finally: sys.stdout = old
     thread.join()
 
@@ -84,7 +97,14 @@ def test_input_without_stdin_is_an_eof_error(p, monkeypatch):
     with pytest.raises(EOFError): p.input()
 
 def test_a_thread_that_asks_between_calls_gets_an_eof_error(p):
-    p.run("import threading\ndef ask():\n global answer\n try: answer = input()\n except EOFError: answer = 'EOF'\nanswer = None\nt = threading.Timer(.2, ask)\nt.start()")
+    p.run("import threading\n"
+        "def ask():\n"
+        " global answer\n"
+        " try: answer = input()\n"
+        " except EOFError: answer = 'EOF'\n"
+        "answer = None\n"
+        "t = threading.Timer(.2, ask)\n"
+        "t.start()")
     assert_soon(lambda: p["answer"] == "EOF")
     assert p.abs(-1) == 1
 

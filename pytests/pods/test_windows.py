@@ -57,7 +57,12 @@ def test_the_third_interrupt_ends_a_deaf_pod(own):
 # -- output and input
 
 def test_prints_of_python_c_and_children_are_in_order(p, capsys):
-    p.run("import os, subprocess, sys\nprint(1)\nsubprocess.run(['echo', '2'])\nos.write(1, b'3\\n')\nprint(4, file=sys.stderr)\nprint(5)")
+    p.run("import os, subprocess, sys\n"
+        "print(1)\n"
+        "subprocess.run(['echo', '2'])\n"
+        "os.write(1, b'3\\n')\n"
+        "print(4, file=sys.stderr)\n"
+        "print(5)")
     assert capsys.readouterr() == ("1\n2\n3\n5\n", "4\n")
 
 def test_streams_in_turn_keep_their_order(p, monkeypatch):
@@ -77,7 +82,12 @@ def test_a_print_is_seen_while_the_call_runs(p, monkeypatch, tmp_path):
             if "now" in text: (tmp_path/"seen").touch()
             return super().write(text)
     monkeypatch.setattr(sys, "stdout", Out())
-    p.run(f"import os, time\nprint('now')\nend = time.time() + 20\nwhile not os.path.exists({str(tmp_path/'seen')!r}):\n assert time.time() < end\n time.sleep(.01)")
+    p.run("import os, time\n"
+        "print('now')\n"
+        "end = time.time() + 20\n"
+        f"while not os.path.exists({str(tmp_path/'seen')!r}):\n"
+        " assert time.time() < end\n"
+        " time.sleep(.01)")
 
 def test_input_asks_here(p, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda prompt: f"answer to {prompt}")
@@ -108,7 +118,8 @@ def test_an_exception_of_windows_is_told_by_its_number():
     assert cause_of_death(0xc0000005) == "exit code 0xc0000005"
 
 def test_a_python_that_does_not_start_is_told(words):
-    with pytest.raises(PodError, match="the pod did not start: exit code 3"): pod([sys.executable, "-c", "raise SystemExit(3)"])
+    with pytest.raises(PodError, match="the pod did not start: exit code 3"):
+        pod([sys.executable, "-c", "raise SystemExit(3)"])
 
 def test_a_command_that_is_not_there_is_told(words):
     with pytest.raises(PodError, match="the pod did not start.*nothing-here"): pod(["/nothing-here"])
@@ -133,7 +144,9 @@ def test_a_closed_pod_leaves_no_descriptor(words):
     def is_as_before(): return threading.active_count() <= threads and descriptors() <= before
     wait_for(is_as_before, f"{threads} threads and {before} descriptors")
 
-@pytest.mark.parametrize("work", ["", "p.run('def f():\\n while True: pass')\nthreading.Thread(target=p.f, daemon=True).start()"])
+@pytest.mark.parametrize("work", ["",
+    "p.run('def f():\\n while True: pass')\n"
+    "threading.Thread(target=p.f, daemon=True).start()"])
 def test_a_pod_ends_with_its_parent(work):
     code = f"""import pytest, sys, threading, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})

@@ -99,7 +99,8 @@ def like_windows(monkeypatch):
         m.setitem(sys.modules, "_winapi", winapi)
         from ipymini.pods import sharing
     with monkeypatch.context() as m:
-        windows = replica(os, name="nt", set_handle_inheritable=lambda handle, inheritable: os.set_inheritable(handle, inheritable))
+        windows = replica(os, name="nt", set_handle_inheritable=lambda handle,
+            inheritable: os.set_inheritable(handle, inheritable))
         processes = replica(subprocess, Popen=popen, STARTUPINFO=SimpleNamespace, CREATE_NEW_PROCESS_GROUP=1, CREATE_NO_WINDOW=2)
         for room in (client, link, process, reader, segments, sharing, wire):
             if hasattr(room, "os"): m.setattr(room, "os", windows)
