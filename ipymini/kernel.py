@@ -6,7 +6,7 @@ the subshell and the message and return the content of the reply, and the tables
 function, one row, one test. `Bridge` is imported while the sockets answer already, by `lifecycle`."""
 import os, threading
 from functools import cached_property, partial
-from inspect import isawaitable
+from types import CoroutineType
 
 from .cell import Cell
 from .channels.connection import ports
@@ -97,7 +97,7 @@ class Kernel:
         if not (subshell or on_control) and self.subshells.are_open: raise UnknownSubshellError(msg["header"].get("subshell_id"))
         if on_control and msg.type in needs_bridge: self.loaded.wait(30)
         content = handler(self, subshell, msg)
-        return await content if isawaitable(content) else content
+        return await content if isinstance(content, CoroutineType) else content
 
     def pack_reply(self, msg, content):
         "Frames of the reply to `msg`; of an error reply if `content` has no JSON form."

@@ -116,6 +116,8 @@ class Lifecycle:
 
     def make_bridge(self, loop):
         "IPython, with its ways out."
+        from .light_ipython import import_ipython
+        import_ipython()
         from .bridge import Bridge
         from .output import Output
         kernel = self.kernel

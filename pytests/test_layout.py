@@ -11,7 +11,7 @@ sys.path.insert(0, str(root/"tools"))
 import arrows
 
 # from below: a room imports only what stands before it, or on its own floor; `environments` and `pods` stand beside, and import nothing of these but the version, and `system.jobs`
-floors = ["__init__ limits", "wire parent cell contents light_asyncio tracebacks system",
+floors = ["__init__ limits", "wire parent cell contents light_asyncio light_ipython tracebacks system",
     "interrupts subshell capture output history cursor held completer channels debugger compat features",
     "shell bridge", "subshells", "kernel", "signals", "lifecycle spare", "__main__"]
 beside = {"environments", "pods"}

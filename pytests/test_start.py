@@ -7,12 +7,11 @@ from helpers import start, until
 import pytest
 
 # of the standard library, besides what Python itself begins with; the last line is of other versions of Python and builds of it
-stdlib = set("""__future__ _ast _bisect _blake2 _collections _compat_pickle _contextvars _functools _hashlib _json _opcode _operator _pickle _random _sha2
-    _socket _sre _struct _tokenize _typing _weakrefset array ast atexit bisect collections contextlib contextvars copyreg dis enum errno faulthandler functools
-    gc hashlib hmac importlib inspect itertools json keyword linecache math mmap opcode operator pickle platform random re reprlib runpy select selectors signal
-    socket struct threading token tokenize types typing warnings weakref zmq
-    _opcode_metadata _sha512 _sha256 _sysconfig _weakref _stat _io _abc _locale pkgutil resource""".split())
-if sys.version_info >= (3, 14): stdlib |= {"_hmac", "_py_warnings", "_types", "annotationlib", "io"}  # of which older modules are made there
+stdlib = set("""__future__ _blake2 _collections _contextvars _functools _hashlib _json _operator _socket _sre _struct _typing _weakrefset array atexit
+    collections contextlib contextvars copyreg enum errno faulthandler functools gc hashlib hmac importlib itertools json keyword math mmap operator platform
+    re reprlib runpy select selectors signal socket struct threading types typing warnings weakref zmq
+    _sysconfig _weakref _stat _io _abc _locale pkgutil resource""".split())
+if sys.version_info >= (3, 14): stdlib |= {"_ast", "_hmac", "_py_warnings", "_types", "annotationlib", "ast", "io"}  # of which older modules are made there
 if sys.version_info >= (3, 15): stdlib |= {"_math_integer"}
 
 # what runs code; the kernel is held back at the first of them
@@ -37,8 +36,8 @@ sys.meta_path.insert(0, Hold())
 def tops(names): return {n.partition(".")[0] for n in names}
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
-    "Names of modules when Python began, when kernel_info was answered, when the first cell ran; and the first replies"
+def loaded(kc, tmp_path_factory):
+    "Names of modules when Python began, when kernel_info was answered, when the first cell ran; and the first replies. `kc` has made the profile"
     d = tmp_path_factory.mktemp("hold")
     (d/"sitecustomize.py").write_text(hold.format(str(d), late))
     names = lambda f: set(until((d/f).exists, f"modules to be written to {f}") and (d/f).read_text().split())
@@ -84,7 +83,9 @@ def test_libraries_before_the_first_execute_reply(loaded):
 # of the standard library and IPython, what is large and not needed for a first cell
 @pytest.mark.parametrize("name",
     "ssl ctypes unittest pydoc doctest http.client email multiprocessing xml pdb zmq.asyncio zmq.eventloop "
-    "IPython.core.debugger IPython.terminal.interactiveshell ipymini.environments".split())
+    "IPython.core.debugger IPython.terminal.interactiveshell ipymini.environments "
+    "jedi parso IPython.core.completer ipymini.completer pickle shutil bz2 lzma zlib gettext ipaddress logging.config "
+    "logging.handlers socketserver pydoc html uuid difflib".split())
 def test_not_loaded_before_the_first_execute_reply(loaded, name): assert name not in loaded["ran"]
 
 def test_the_completer_is_made_when_it_is_needed(own):

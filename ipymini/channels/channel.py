@@ -1,13 +1,13 @@
 """A socket and the thread that alone touches it: shell, control, and what iopub and stdin are made of; the heartbeat.
 
 Read `Channel.serve` for what its thread does; other threads call `send`, `fence` and `stop`."""
-import atexit, sys, zmq
+import atexit, sys
 from collections import deque
 from functools import lru_cache
 from threading import Thread, get_ident
-from zmq.backend import Socket
 
 from .drops import Drops
+from .light_zmq import zmq
 from .waker import Waker
 from .. import limits
 from ..wire import BadMessage, Duplicate
@@ -18,6 +18,7 @@ shared_size = 2**18  # bytes of a message from which on zmq gets our memory, not
 sys.modules[zmq.zmq_poll.__module__].monotonic = lambda: 0
 # pyzmq's Python layer over these costs more than they do; as ints its constants are not enums that it has to make
 Context = zmq.Context
+Socket = zmq.backend.Socket
 send = Socket.send
 recv = Socket.recv
 get = Socket.get

@@ -1,7 +1,8 @@
 "The connection file; sockets bound as it says, encrypted if it has keys; telling our ports to whoever started us. Source: JEP 106, JEP 66."
-import json, os, socket, stat, zmq
+import json, os, socket, stat
 from hmac import compare_digest
 
+from .light_zmq import zmq
 from ..system.files import make_anew, remove
 from ..wire import delim, encode
 

@@ -3,12 +3,12 @@ but for a reader that has not read for long.
 
 Read `IOPub.send` and `text` (in, on any thread), then `due` and `pump` (out, on its own), then `transmit`. What is queued
 is in `backlog`, what a stream message holds and when it goes out in `texts`."""
-import zmq
 from functools import partial
 from threading import Lock, get_ident
 
 from .backlog import Backlog, overhead, size
 from .channel import Channel
+from .light_zmq import zmq
 from .texts import Credit, Flushes, Gathering, Pace, Paces, by_message, piece, pieces, take_message
 from .waker import PatientWaker
 from .. import limits

@@ -1,9 +1,9 @@
 "Prompts out, lines in, one asker after the other. Read `Stdin.ask`; all but that and `answer` runs on the thread of the channel."
-import zmq
 from collections import deque
 from threading import Event, get_ident
 
 from .channel import Channel
+from .light_zmq import zmq
 
 class Stdin(Channel):
     "Prompts out, lines in, one asker after the other."

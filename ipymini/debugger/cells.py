@@ -1,6 +1,10 @@
 "The files that cells seem to come from: a frontend computes the same names."
-import os, tempfile
+import os
 from functools import lru_cache
+
+from ..system.late import late
+
+with late("shutil"): import tempfile  # which has it, and what it has for archives, for folders that are removed again
 
 # numba and joblib look for this beginning of its name, others for a number behind it. It is made when the first cell is written:
 # whoever knew the name could have put something of his own there, and the debugger would be off
