@@ -7,6 +7,7 @@ shown. Read `LiveCompleter._jedi_matches`, `find`, and what that calls. Imported
 import builtins, keyword, re, sys
 from copy import copy
 from pkgutil import iter_modules
+from threading import RLock
 
 from IPython.core.completer import IPCompleter, cursor_to_position
 from IPython.core.guarded_eval import EvaluationContext, guarded_eval
@@ -22,6 +23,7 @@ last_step = re.compile(r"(?P<owner>.+) (?: \.(?P<name>\w+) | \[[^\[\]]*\] )", re
 not_found = object()
 unsafe = "unsafe", "dangerous"  # values of the setting `evaluation` that let code of the user's run
 warm_code = "str().upp"  # a chain through a call
+asking = RLock()  # held by the thread that asks jedi: two that have it read the same file spoil what it keeps of that, for good
 
 class LiveCompleter(IPCompleter):
     "IPython's completer; what jedi would be asked for is read from live objects, if it can be."
@@ -38,13 +40,14 @@ class LiveCompleter(IPCompleter):
 
     def ask_jedi(self, cursor, cursor_column, cursor_line, text):
         "What jedi completes; of the namespace it gets what the code mentions, as it takes some time for each name."
-        jedi = import_package("jedi")
-        jedi.settings.allow_unsafe_interpreter_executions = self.evaluation in unsafe  # else it would run properties
         asked = copy(self)
         names = {**(self.global_namespace or {}), **self.namespace}
         asked.namespace = {name: names[name] for name in cursor.words if name in names}
         asked.global_namespace = None
-        return IPCompleter._jedi_matches(asked, cursor_column=cursor_column, cursor_line=cursor_line, text=text)
+        with asking:
+            jedi = import_package("jedi")
+            jedi.settings.allow_unsafe_interpreter_executions = self.evaluation in unsafe  # else it would run properties
+            return list(IPCompleter._jedi_matches(asked, cursor_column=cursor_column, cursor_line=cursor_line, text=text))
 
     def global_matches(self, text, *context):
         "IPython's, which takes long among many names to look for abbreviations: here only where `text` can begin one."
@@ -89,9 +92,11 @@ class LiveCompleter(IPCompleter):
         imported = {name: import_loaded(*what) for name,what in cursor.imports.items() if name.startswith(typed)}
         values.update({name: value for name,value in imported.items() if value is not not_found})
         arguments = self.find_arguments(cursor, call) if call else []
-        known = {*values, *keyword.kwlist}
-        is_all = arguments is not None and not any(word.startswith(typed) and word not in known for word in cursor.words)
-        return [*keywords(cursor), *named(values, typed), *(arguments or ())],is_all
+        given,coming = cursor.given
+        others = {word for word in cursor.words if word.startswith(typed)}.difference(values, keyword.kwlist)
+        fresh = [Live(name, typed, "statement") for name in others & given]
+        is_all = arguments is not None and others <= given | coming
+        return [*keywords(cursor), *named(values, typed), *fresh, *(arguments or ())],is_all
 
     def values(self, typed):
         "Builtins and names that begin with `typed`, with their values."
@@ -194,4 +199,5 @@ def warm_up(completer):
     if not completer.use_jedi: return
     asked = copy(completer)
     asked.namespace = asked.global_namespace = {}
-    for match in asked._jedi_matches(len(warm_code), 0, warm_code): match.get_signatures()
+    with asking:
+        for match in asked._jedi_matches(len(warm_code), 0, warm_code): match.get_signatures()

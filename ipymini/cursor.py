@@ -39,6 +39,9 @@ plain_import = re.compile(r'''
     (?: ^ | ; ) [ \t]*
     (?: from [ \t]+ (?P<source> \w[\w.]* ) [ \t]+ )?
     import [ \t]+ (?P<names> \w[\w., \t]* ) (?= ; | \n )''', re.VERBOSE | re.MULTILINE)
+statement = re.compile(r"[\n;]|:(?!=)")  # what stands before one
+assigning = re.compile(r"[ \t]*(?:(?:async[ \t]+)?for[ \t]+(?P<names>[\w \t,*]+?)[ \t]+in\b|(?P<targets>[\w ,*]+)=(?!=))")
+scope = re.compile(r"\b(?:def|class|lambda)\b")
 groups = "targets","parameters","names","walrus"
 
 # a call that is not closed: code of what is called, the name that this begins with, how many arguments stand before,
@@ -114,9 +117,24 @@ class Cursor:
     @property
     def bound(self):
         "Names to which the code, before the cursor, seems to give a value, but for those of `imports`."
-        text = plain_import.sub("", self.text)
-        found = (match[group] for match in binding.finditer(text) for group in groups)
-        return {name for part in found if part for name in word.findall(part)}
+        return bound(self.text)
+
+    @property
+    def statements(self):
+        "The statements before that of the cursor, and this one, without what is in brackets."
+        text = outside_brackets(self.text)
+        start = max((match.end() for match in statement.finditer(text)), default=0)
+        return text[:start],text[start:]
+
+    @property
+    def given(self):
+        """Names that have a value at the cursor, since a statement before gives them one; and names that have none yet.
+
+        Neither is told where a function or a class begins, whose names are seen inside of it alone."""
+        if scope.search(self.text): return set(),set()
+        before,current = self.statements
+        giving = assigning.match(current)
+        return bound(before),set(word.findall(giving["names"] or giving["targets"])) if giving else set()
 
     @property
     def imports(self):
@@ -142,6 +160,22 @@ class Cursor:
         if callee is unknown: return unknown
         used = {name.group(1) for name in map(by_name.match, arguments) if name}
         return Call(self.piece(callee), callee["root"], len(arguments)-1-len(used), used)
+
+def bound(text):
+    "Names to which `text` seems to give a value, but for what its plain imports import."
+    found = (match[group] for match in binding.finditer(plain_import.sub("", text)) for group in groups)
+    return {name for part in found if part for name in word.findall(part)}
+
+def outside_brackets(text):
+    "`text` without what is in brackets, also in one that is not closed."
+    pieces = []
+    depth = end = 0
+    for match in bracket.finditer(text):
+        if not depth: pieces.append(text[end:match.start()])
+        depth = max(0, depth + (1 if match[0] in "([{" else -1))
+        end = match.end()
+    if not depth: pieces.append(text[end:])
+    return "".join(pieces)
 
 def find_callee(text):
     "The match of what is called behind `text`; `unknown` if that is no chain of names, None if nothing is called."

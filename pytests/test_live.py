@@ -75,7 +75,10 @@ def counted(kc):
     ("await model.fi", "fit"), ("import os\nos.path.jo", "join"), ("import json as other\nother.dum", "dumps"),
     ("import json as other\noth", "other"),
     ("from os import path as place, sep\nplace.jo", "join"), ("import json as text\ntext.dum", "dumps"),
-    ("import json as text\ntext.dumps(1, ind", "indent="), ("@functools.wr", "wraps"), ("model. fi"[:6]+"fi", "fit")])
+    ("import json as text\ntext.dumps(1, ind", "indent="), ("@functools.wr", "wraps"), ("model. fi"[:6]+"fi", "fit"),
+    ("fresh = [1]\nfre", "fresh"), ("for item in 'abc': ite", "item"), ("with open('x') as handle:\n    han", "handle"),
+    ("for texts in te", "text"), ("models = mod", "model"), ("first, second = 1, 2\nprint(sec", "second"),
+    ("if text:\n    found: int = 1\n    fou", "found")])
 def test_what_lives_is_completed_without_jedi(counted, code, text):
     assert text in complete(counted, code)["matches"]
     assert asked(counted) == []
@@ -92,11 +95,10 @@ def test_attributes_that_begin_with_an_underscore_come_when_they_are_asked_for(c
 
 # -- what does not live
 
-@pytest.mark.parametrize("code, text", [("fresh = [1]\nfresh.app", "append"), ("fresh = [1]\nfre", "fresh"),
+@pytest.mark.parametrize("code, text", [("fresh = [1]\nfresh.app", "append"),
     ("def f(argument):\n    arg", "argument"), ("lambda argument: arg", "argument"),
     ("text.upper().low", "lower"), ("import this_one_is_not_there, chunk\nthis_o", "this_one_is_not_there"),
-    ("def text(amount): pass\ntext(am", "amount="), ("for item in 'abc': ite", "item"),
-    ("with open('x') as handle:\n    han", "handle"),
+    ("def text(amount): pass\ntext(am", "amount="),
     ("model.fit(1).app", "append"), ("def f(key_name): pass\nf(key_n", "key_name=")])
 def test_what_does_not_live_yet_is_asked_of_jedi(counted, code, text):
     assert text in complete(counted, code)["matches"]
@@ -111,6 +113,9 @@ def test_a_name_that_the_cell_gives_another_value_means_that_value(counted, code
 def test_what_follows_the_cursor_gives_no_name_a_value(counted):
     code = "text.up\ntext = [1]"
     assert complete(counted, code, pos=7)["matches"] == ["upper"] and asked(counted) == []
+
+@pytest.mark.parametrize("code", ["for texts in te", "texts = te", "print([texts for texts in 'ab']); te"])
+def test_a_name_that_has_no_value_yet_is_not_listed(counted, code): assert "texts" not in complete(counted, code)["matches"]
 
 def test_live_names_and_those_of_the_cell_come_together(counted):
     assert {"model", "model_of_this_cell"} <= set(complete(counted, "model_of_this_cell = 1\nmod")["matches"])
@@ -213,10 +218,38 @@ def lazy(kc):
     old = "import IPython.core.completer as module; hasattr(module, 'jedi')"
     if kc.run(old).result == "True": pytest.skip("this IPython imports jedi at once")
 
-def test_jedi_is_loaded_on_the_side_once_the_kernel_is_idle(lazy, own):
+def test_jedi_is_loaded_on_the_side_once_the_kernel_of_a_person_is_idle(lazy, own):
     kc = own()
-    r = kc.run(watch)
+    r = kc.run(watch, allow_stdin=True)
     assert kc.wait(r.id, until=lambda r: "jedi" in r.stdout, timeout=60).stdout == "jedi False\n"
+
+@pytest.mark.parametrize("kind", ["complete_request", "inspect_request"])
+def test_whoever_asks_what_a_name_is_is_a_person(own, kind):
+    kc = own()
+    times = "get_ipython().bridge.on_person.cache_info().currsize"
+    assert kc.run(times).result == "0"  # a batch run, for which nothing is loaded
+    kc.request(kind, dict(code="pri", cursor_pos=3))
+    assert kc.run(times).result == "1"
+
+half_loaded = """
+import sys, threading
+loading,go_on = threading.Event(),threading.Event()
+class Hold:
+    def find_spec(self, name, path=None, target=None):
+        if name != "jedi.api": return
+        loading.set()
+        go_on.wait(30)
+sys.meta_path.insert(0, Hold())
+text = "some text"
+threading.Thread(target=get_ipython().warm_up).start()
+loading.wait(30)
+threading.Timer(1, go_on.set).start()
+"""
+
+def test_who_completes_while_jedi_is_loaded_on_the_side_waits_for_it(lazy, own):
+    kc = own()
+    assert kc.run(half_loaded).status == "ok"
+    assert complete(kc, "text.upper().low")["matches"] == ["lower"]
 
 def test_it_is_not_loaded_where_it_is_switched_off(lazy, own):
     kc = own(env=dict(IPYMINI_USE_JEDI="0"))

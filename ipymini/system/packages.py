@@ -8,7 +8,7 @@ from threading import get_ident
 
 def import_package(name):
     "The module `name`, with all that it imports, from anywhere but the notebook's folder. Raises: ImportError."
-    if name in sys.modules: return sys.modules[name]
+    if name in sys.modules: return import_module(name)  # which waits while another thread imports it
     finder = Elsewhere()
     sys.meta_path.insert(0, finder)
     try: return import_module(name)
