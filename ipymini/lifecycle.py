@@ -90,7 +90,9 @@ class Lifecycle:
         processes.watch_launcher(os.environ.get("JPY_PARENT_PID", ""), control, end)
         processes.watch_interrupts(os.environ.get("JPY_INTERRUPT_EVENT", ""), self.signals.interrupt_all)
         if os.environ.get("IPYMINI_EXIT_ON_STDIN_EOF") == "1": processes.watch_input(os.dup(0), control, end)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a cell's children must not wait for a line, nor eat the launcher's
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)  # a cell's children must not wait for a line, nor eat the launcher's
+        os.close(nothing)
 
     def load(self):
         "Import and start what runs code; the sockets answer meanwhile."

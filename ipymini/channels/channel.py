@@ -42,8 +42,7 @@ class Channel(Thread):
         self.waker = self.waker_class()
         self.watched = {}           # functions by the descriptor that they wait for
         self.watch(self.waker.fileno(), self.waker.clear)
-        self.sock = context.socket(self.kind)
-        self.sock.handshake_ivl = limits.handshake*1000
+        self.sock = new_socket(context, self.kind)
         self.set_options()
 
     def set_options(self):
@@ -141,13 +140,22 @@ def size(frames):
     "Bytes in `frames`."
     return sum(map(len, frames))
 
-class Heartbeat(Channel):
-    "Echo, in C and without the GIL; give it a context of its own, so that its I/O thread never waits for Python."
-    def set_options(self):
-        super().set_options()
+class Heartbeat(Thread):
+    "Echo, in C and without the GIL, until the context is closed."
+    def __init__(self, context):
+        super().__init__(name="hb", daemon=True)
+        self.pydev_do_not_trace = self.is_pydev_daemon_thread = True
+        self.sock = new_socket(context, zmq.ROUTER)
         self.sock.maxmsgsize = limits.topic
+        self.sock.router_handover = 1
 
     def run(self):
         try: zmq.proxy(self.sock, self.sock)
         except zmq.ContextTerminated: pass
         finally: self.sock.close(0)
+
+def new_socket(context, kind):
+    "A socket on which nobody keeps a connection that he does not complete."
+    sock = context.socket(kind)
+    sock.handshake_ivl = limits.handshake*1000
+    return sock

@@ -17,7 +17,7 @@ class Sockets:
         self.stdin = Stdin("stdin", wire, self.context, log, None, died)
         self.shell = Shell("shell", wire, self.context, log, None, died)
         self.shell.iopub_waker = self.iopub.waker
-        self.heartbeat = Heartbeat("hb", wire, Context(), log)  # of its own: its I/O thread never waits for Python
+        self.heartbeat = Heartbeat(Context.shadow(self.context))  # `close` must not touch its socket, which is in use
         self.channels = self.iopub, self.control, self.stdin, self.shell
 
     def bind(self, connection):
