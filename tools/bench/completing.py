@@ -14,12 +14,13 @@ itertools.ch|functools.par|pathlib.Pa|pathlib.|collections.Co|datetime.datetime.
 for number in numb|f'{text.lo|%timeit model.fi|sorted(numbers, ke|open('/et|from os import pa|import js|isinstance(model, Mod|print(1, se""".replace("\n", "").split("|")
 others = ["text.upper().low", "fresh = [1]\nfresh.app", "def f(argument):\n    arg"]  # what does not live
 idleness = 5  # seconds without a request
+first_idleness = 2  # the same before the first completion of a kernel
 
 def first(peer):
     "Milliseconds to the first completion of a kernel that has been left alone."
     with peer.fresh(warm=False) as kernel:
         kernel.run(setup, 60)
-        sleep(idleness)
+        sleep(first_idleness)
         return complete(kernel, "os.path.jo")
 
 def cursors(peer):

@@ -19,6 +19,14 @@ def lines(peer, count, **reader):
     "What became of `count` printed lines."
     return shown(peer, f"for i in range({count}): print(i)", count, "stream", **reader)
 
+def large(peer, size=10_000_000, limit=30):
+    "What became of one `print` of `size` characters: messages, seconds to idle, growth of memory in MB."
+    with peer.fresh() as kernel:
+        with process.peak(kernel.pid) as peak: outcome = kernel.gather([kernel.execute(f"print('x'*{size})")], limit)
+    texts = [message.content["text"] for message in outcome.of("stream")]
+    if sum(map(len, texts)) != size + 1: raise Lost("lost")
+    return len(texts), took(outcome, limit), peak[0]
+
 def displays(peer, count=2000, **reader):
     "What became of `count` displays."
     return shown(peer, f"from IPython.display import display\nfor i in range({count}): display(i)", count, "display_data", **reader)

@@ -32,6 +32,10 @@ def memory(leader):
     for pid in session(leader): sums.update({key: field(f"/proc/{pid}/smaps_rollup", key) for key in keys})
     return (sums["Private_Clean"] + sums["Private_Dirty"])/1024, sums["Pss"]/1024
 
+def held(pid):
+    "How many threads and descriptors `pid` has."
+    return field(f"/proc/{pid}/status", "Threads"), len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
 @contextmanager
 def peak(pid):
     "A list that gets the growth of the resident size of `pid`, in MB, at its highest inside."

@@ -31,17 +31,19 @@ child = "import subprocess; _c = subprocess.Popen(['sleep', '40'])"
 start_rows = [  # chkstyle: ignore-node  (a row a line)
     Row("start", "spawn", starts.start, "to kernel_info_reply ms, to first result ms, CPU until then ms", 10, 3, "yes"),
     Row("start", "python -c 'import zmq, IPython'", starts.bare_imports, "ms", 10, 3, "only"),
-    Row("start", "footprint", starts.footprint, "USS MB, PSS MB, threads n, modules n", 3),
+    Row("start", "footprint", starts.footprint, "USS MB, PSS MB, threads n, descriptors n, modules n", 3),
+    Row("start", "footprint, left alone for 5 s", starts.left_alone, "USS MB, threads n, descriptors n", 3),
     Row("start", "8 kernels at once", starts.eight, "to the last result s, PSS of all MB", 3)]
 
 trip_rows = [  # chkstyle: ignore-node  (a row a line)
     Row("round trip", "execute 1, stored", trips.stored, "reply ms, reply and idle ms", 10, 3, "yes"),
     Row("round trip", "execute 1, silent", partial(trips.cell_trip, code="1", silent=True, store_history=False), "ms", 10, 3, "yes"),
     Row("round trip", "execute pass", partial(trips.cell_trip, code="pass"), "ms", 10, 3, "yes"),
+    Row("round trip", "an error", partial(trips.cell_trip, code="1/0"), "ms", 10, 3),
     *[Row("round trip", kind.removesuffix("_request"), partial(trips.trip, kind=kind), "ms", 10, 3) for kind in to_warm_up],
     Row("round trip", "comm echo", trips.comm_echo, "ms", 10, 3),
     Row("round trip", "500 queued cells", trips.queued, "ms", 5, 2, "yes"),
-    Row("completion", "first, after 5 s of nothing", completing.first, "ms", 3),
+    Row("completion", "first, after 2 s of nothing", completing.first, "ms", 3),
     Row("completion", "at 38 cursors", completing.cursors, "median ms, 99th percentile ms, median of what does not live ms", 3),
     Row("completion", "among 100,000 names", trips.many_names, "ms", 3),
     Row("completion", "documentation of one", completing.documentation, "ms", 3)]
@@ -51,6 +53,8 @@ output_rows = [  # chkstyle: ignore-node  (a row a line)
     Row("output", "first output, cell computes on", partial(printing.first_output, then="pass"), "ms", 10, 3),
     *[Row("output", f"{count:,} lines, {name} reader", partial(printing.lines, count=count, **reader), flood, 2)
         for count in (100_000, 300_000) for name,reader in readers.items()],
+    Row("output", "10 MB in one print", printing.large, "messages n, time s, memory MB", 3),
+    Row("output", "2,000 displays, fast reader", printing.displays, flood.replace("lines", "displays"), 3),
     Row("output", "2,000 displays, slow reader", partial(printing.displays, **printing.slow), flood.replace("lines", "displays"), 3),
     Row("output", "100 MB from the kernel", trips.buffers_out, "time ms, memory MB", 3),
     Row("output", "100 MB to the kernel", trips.buffers_in, "time ms, memory MB", 3)]

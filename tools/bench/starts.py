@@ -28,13 +28,20 @@ def bare_imports(peer):
     return (monotonic() - begin)*ms
 
 def footprint(peer):
-    "USS and PSS in MB, threads and modules, a second after the first result."
+    "USS and PSS in MB, threads, descriptors and modules, a second after the first result."
     with peer.fresh(warm=False) as kernel:
         kernel.ask("kernel_info_request", timeout=60)
         outcome = kernel.run("import sys; len(sys.modules)")
         sleep(1)
         modules = int(outcome.of("execute_result")[0].content["data"]["text/plain"])
-        return *process.memory(kernel.pid), process.field(f"/proc/{kernel.pid}/status", "Threads"), modules
+        return *process.memory(kernel.pid), *process.held(kernel.pid), modules
+
+def left_alone(peer):
+    "USS in MB, threads and descriptors, 5 seconds after the first result."
+    with peer.fresh(warm=False) as kernel:
+        kernel.run("1", 60)
+        sleep(5)
+        return process.memory(kernel.pid)[0], *process.held(kernel.pid)
 
 def eight(peer):
     "Seconds until eight kernels that start at once have given a result, and the PSS of all in MB."
