@@ -24,7 +24,7 @@ class Bridge:
         self.parent = out.parent
         self.loop = loop      # the main one
         self.exiting = False  # True once a cell has asked the kernel to end
-        self.on_person = lambda: None  # called when a person is seen to use the kernel; `lifecycle` puts its own there
+        self.on_typing = lambda: None  # called when somebody is seen to type; `lifecycle` puts its own there
         self.reason = options.get("stand-in")  # why this kernel only stands in for another, or None
         os.environ.update(environ)
         if not self.reason: environment.enter()
@@ -67,10 +67,7 @@ class Bridge:
         self.out.mend()
         sys.displayhook = self.ip.displayhook
         writer = self.history_writer
-        if cell.is_stored and not writer.is_settled:
-            attended = cell.content.get("allow_stdin", True)
-            writer.settle(attended)
-            if attended: self.on_person()
+        if cell.is_stored and not writer.is_settled: writer.settle(attended=cell.content.get("allow_stdin", True))
         try: result = await self.run(cell, cell_id=msg["metadata"].get("cellId"))
         except BaseException as e: error = self.unfinished(cell, e)
         else: error = result.error_before_exec or result.error_in_exec or cell.failure
@@ -137,14 +134,14 @@ class Bridge:
         """Completions at `pos`, in code points.
 
         With `aside` the user's code may run meanwhile, on another thread, so they come from a copy of the namespace."""
-        self.on_person()
+        self.on_typing()
         pos = len(code) if pos is None else max(0, min(pos, len(code)))
         completer = completer_aside(self.ip) if aside else self.ip.Completer
         return completions(completer, code, pos)
 
     def inspect(self, code, pos, detail=0, omit=()):
         "What is known of the name at `pos`."
-        self.on_person()
+        self.on_typing()
         from IPython.utils.tokenutil import token_at_cursor
         name = token_at_cursor(code, len(code) if pos is None else pos)
         try: data = self.ip.object_inspect_mime(name, detail_level=detail, omit_sections=omit)

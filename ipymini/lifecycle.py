@@ -2,6 +2,7 @@
 
 Read `Lifecycle.run` for the beginning, `end` and `stop` for the end, `finish` for its last steps; `Ending` is what is known of it."""
 import atexit, gc, os, signal, sys, threading
+from contextvars import Context
 from functools import lru_cache
 
 from .channels.connection import BadConnection, Connection
@@ -19,7 +20,7 @@ switch = .0005  # seconds until a busy thread gives way, see docs/decisions.md: 
 greeting = """this kernel waits for clients. Its connection file is {file}
 To connect:  jupyter console --existing {file}
 To end it:   press Ctrl-C twice"""
-idleness = 2  # seconds without a request, after which what completion needs is loaded for a person
+idleness = 2  # seconds without a request, after which what completion needs is loaded for who has begun to type
 patience = 1.5  # seconds that the end may take, whatever hangs
 
 class Ending:
@@ -131,12 +132,12 @@ class Lifecycle:
         "Let cells run. On the shell thread."
         self.sockets.iopub.greeting = None
         self.kernel.subshells.main.user_code.doom(self.signals.early_target)
-        if not self.kernel.bridge.reason: self.kernel.bridge.on_person = lru_cache(self.warm_up)  # once
+        if not self.kernel.bridge.reason: self.kernel.bridge.on_typing = lru_cache(self.warm_up)  # once
         for msg in self.kernel.subshells.open(): self.kernel.on_shell(msg)
 
     def warm_up(self):
         "Load what completion needs, once the kernel is idle. On any thread."
-        when_idle(self.kernel.subshells, idleness, self.kernel.bridge.ip.warm_up)
+        Context().run(when_idle, self.kernel.subshells, idleness, self.kernel.bridge.ip.warm_up)  # for no request
 
     # -- the end
 

@@ -218,18 +218,19 @@ def lazy(kc):
     old = "import IPython.core.completer as module; hasattr(module, 'jedi')"
     if kc.run(old).result == "True": pytest.skip("this IPython imports jedi at once")
 
-def test_jedi_is_loaded_on_the_side_once_the_kernel_of_a_person_is_idle(lazy, own):
+@pytest.mark.parametrize("kind", ["complete_request", "inspect_request"])
+def test_jedi_is_loaded_on_the_side_once_somebody_types_and_the_kernel_is_idle(lazy, own, kind):
     kc = own()
-    r = kc.run(watch, allow_stdin=True)
+    r = kc.run(watch)
+    kc.request(kind, dict(code="pri", cursor_pos=3))
     assert kc.wait(r.id, until=lambda r: "jedi" in r.stdout, timeout=60).stdout == "jedi False\n"
 
-@pytest.mark.parametrize("kind", ["complete_request", "inspect_request"])
-def test_whoever_asks_what_a_name_is_is_a_person(own, kind):
+def test_nothing_is_loaded_where_nobody_types(own):
     kc = own()
-    times = "get_ipython().bridge.on_person.cache_info().currsize"
-    assert kc.run(times).result == "0"  # a batch run, for which nothing is loaded
-    kc.request(kind, dict(code="pri", cursor_pos=3))
-    assert kc.run(times).result == "1"
+    loaded = "get_ipython().bridge.on_typing.cache_info().currsize"  # how often it was decided
+    assert kc.run(loaded, allow_stdin=True).result == "0"
+    kc.request("complete_request", dict(code="pri", cursor_pos=3))
+    assert kc.run(loaded, allow_stdin=True).result == "1"
 
 half_loaded = """
 import sys, threading
