@@ -1,6 +1,8 @@
 "A channel on its own: what it hands on, logs and survives"
-import json, threading, time, zmq
+import json, os, threading, time, zmq
 from benches import bench, good
+from helpers import until
+from ipymini.channels.channel import Channel
 from ipymini.channels.iopub import IOPub
 from ipymini.wire import Wire, delim
 
@@ -92,3 +94,24 @@ def test_iopub_gathers_text_of_one_stream_and_keeps_the_order():
             got.append((f[0].decode(), json.loads(f[6]).get("text")))
         assert got == [("stream.stdout", "ab"), ("stream.stderr", "c"), ("stream.stdout", "d"), ("t", None),
             ("stream.stdout", "e")]
+
+def test_what_can_be_read_for_ever_is_looked_at_once_if_it_is_over():
+    "As the end of the launcher, or of stdin"
+    seen = []
+    class Watching(Channel):
+        def set_options(self):
+            super().set_options()
+            self.watch(reader, self.see)
+
+        def see(self):
+            seen.append(os.read(reader, 1))
+            return True
+
+    reader,writer = os.pipe()
+    os.close(writer)
+    with bench(cls=Watching) as b:
+        until(lambda: seen, "the end of the pipe")
+        b.sock.send_multipart(good())
+        b.until(lambda: b.got)
+        assert seen == [b""]
+    os.close(reader)

@@ -70,7 +70,7 @@ class Channel(Thread):
         return get_ident() == self.ident
 
     def watch(self, fd, function):
-        "Call `function` on this thread whenever `fd` can be read; call this before `start`."
+        "Call `function` on this thread whenever `fd` can be read, until it returns True; call this before `start`."
         self.watched[fd] = function
 
     # -- on this thread
@@ -87,7 +87,8 @@ class Channel(Thread):
         for source in (self.sock, *self.watched): poller.register(source, zmq.POLLIN)
         while self.has_queued() or not self.is_closing:
             for source,_ in poller.poll(self.due()):
-                if source in self.watched: self.watched[source]()
+                is_over = source in self.watched and self.watched[source]()
+                if is_over: poller.unregister(source)  # it can be read for ever
             self.receive()
             self.pump()
 

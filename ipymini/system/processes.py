@@ -120,7 +120,10 @@ def watch_process(pid, channel, callback):
     """Have `channel` call `callback` when the process `pid` ends.
 
     One that cannot be seen, as across containers, is not watched."""
-    try: return channel.watch(os.pidfd_open(pid), callback)
+    def ended():
+        callback()
+        return True
+    try: return channel.watch(os.pidfd_open(pid), ended)
     except ProcessLookupError: return
     except (AttributeError, OSError): pass  # there is no such call, or none that may be used
     on_thread(lambda: wait_process(pid, lambda: channel.fence(callback)), "launcher watch")
@@ -150,7 +153,9 @@ def is_set(handle):
 def watch_input(fd, channel, callback):
     "Have `channel` call `callback` at the end of what can be read from `fd`."
     def read():
-        if not os.read(fd, 4096): callback()
+        is_at_end = not os.read(fd, 4096)
+        if is_at_end: callback()
+        return is_at_end
     def wait():
         while os.read(fd, 4096): pass
         channel.fence(callback)
