@@ -85,7 +85,7 @@ def test_libraries_before_the_first_execute_reply(loaded):
     "ssl ctypes unittest pydoc doctest http.client email multiprocessing xml pdb zmq.asyncio zmq.eventloop "
     "IPython.core.debugger IPython.terminal.interactiveshell ipymini.environments "
     "jedi parso IPython.core.completer ipymini.completer pickle shutil bz2 lzma zlib gettext ipaddress logging.config "
-    "logging.handlers socketserver pydoc html uuid difflib".split())
+    "logging.handlers socketserver queue concurrent.futures.thread pydoc html uuid difflib".split())
 def test_not_loaded_before_the_first_execute_reply(loaded, name): assert name not in loaded["ran"]
 
 def test_the_completer_is_made_when_it_is_needed(own):

@@ -8,7 +8,7 @@ from .comms import bind
 from .kernel import IPythonKernel
 from .modules import make_stand_ins
 from .patches import Patches, patches, with_classes
-from .threads import carry_into_pools, carry_requests
+from .threads import carry_into_pools, carry_into_work, carry_requests
 from ..features.environment import PackageMagics, offer_inline, plot_inline
 from ..features.magics import KernelMagics
 
@@ -40,6 +40,7 @@ def change_modules(publish, kernel):
         patches["matplotlib.backends.registry"] = offer_inline
     if os.environ.get("IPYMINI_THREAD_OUTPUT") != "latest":  # else what threads write belongs to the newest cell
         carry_requests()
+        patches["concurrent.futures.thread"] = carry_into_work
         patches["multiprocessing.pool"] = carry_into_pools
     inspect.getfile = with_classes(inspect.getfile)
     sys.meta_path.insert(0, Patches)

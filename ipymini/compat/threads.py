@@ -12,11 +12,9 @@ from ..parent import parent
 mark = "ipymini_request"  # the attribute that carries a request from one thread to another
 
 def carry_requests():
-    "Let threads write for the cell that started them, and what is handed to a ThreadPoolExecutor for the cell that handed it on."
+    "Let threads write for the cell that started them, and callbacks of futures for the cell that added them."
     from concurrent.futures import Future
-    from concurrent.futures.thread import _WorkItem
     carry_into_threads(threading.Thread)
-    carry_into_work(_WorkItem)
     carry_into_callbacks(Future)
 
 def carry_into_threads(Thread):
@@ -44,10 +42,11 @@ def carry_into_threads(Thread):
     Thread.start = starting
     Thread._bootstrap_inner = bootstrapping
 
-def carry_into_work(WorkItem):
-    """Have a `WorkItem`, which a ThreadPoolExecutor makes of a callable that is submitted, run for the cell that submitted it.
+def carry_into_work(module):
+    """Have what is submitted to a ThreadPoolExecutor of `module`, which is `concurrent.futures.thread`, run for the cell that submitted it.
 
-    The callable is left alone: it may be a proxy, or go to another interpreter."""
+    The callable is left alone, its `_WorkItem` changed: it may be a proxy, or go to another interpreter."""
+    WorkItem = module._WorkItem
     init = WorkItem.__init__
     run = WorkItem.run
 
