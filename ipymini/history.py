@@ -3,6 +3,7 @@
 IPython's HistoryManager does the work. Read `configure` and `check_file`, which run before there is one, then
 `HistoryWriter`, then `find_history`."""
 import asyncio, os, sqlite3
+from contextlib import closing
 
 patience = .5       # seconds that a locked file is waited for, before history is kept in memory
 save_delay = 1      # seconds until it is written, off the path of replies: most of the cost of a short cell
@@ -22,7 +23,7 @@ def check_file(shell):
     if not settings.get("enabled", True): return
     file = settings.get("hist_file") or os.path.join(shell.profile_dir.location, "history.sqlite")
     try:
-        with sqlite3.connect(file, timeout=patience) as database: database.execute("begin immediate")
+        with closing(sqlite3.connect(file, timeout=patience)) as database: database.execute("begin immediate")
     except sqlite3.OperationalError as e:
         shell.log.warning(f"history is kept in memory, {file}: {e}")
         settings.hist_file = ":memory:"
