@@ -78,7 +78,7 @@ def popen(tmp_path):
     yield inner
     for p in procs:
         p.kill()
-        p.communicate(timeout=10)
+        p.communicate(timeout=60)
 
 @pytest.fixture
 def shared():

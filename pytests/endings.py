@@ -53,9 +53,9 @@ def alive(pid):
     try: return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError: return False
 
-def gone(kc, code, deadline):
-    "True once the kernel has ended with exit code `code` and nothing of its group is left; `deadline`: seconds, of which the machine may use most"
-    assert kc.proc.wait(deadline) == code
+def gone(kc, code):
+    "True once the kernel has ended with exit code `code` and nothing of its group is left; what hangs in `cells` and `stubborn` hangs for longer"
+    assert kc.proc.wait(30) == code
     assert group(kc.proc.pid) == []
     return True
 

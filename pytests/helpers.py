@@ -220,11 +220,16 @@ def until(cond, what, timeout=patience):
     return res
 
 
+def soon(seconds, limit, tries=5):
+    "True if one of `tries` calls of `seconds()` gives less than `limit`: a busy machine makes one late, a fault makes all of them late"
+    return any(seconds() < limit for _ in range(tries))
+
+
 @contextmanager
 def subscriber(kc, topic=b""):
     "A raw SUB socket on the kernel of `kc`, subscribed to `topic`, and that has not read its welcome"
     with kc.context.socket(zmq.SUB) as sock:
-        sock.linger,sock.rcvtimeo = 0,10_000
+        sock.linger,sock.rcvtimeo = 0,patience*1000
         sock.connect(kc._make_url("iopub"))
         sock.setsockopt(zmq.SUBSCRIBE, topic)
         yield sock
@@ -234,7 +239,7 @@ def subscriber(kc, topic=b""):
 def dealer(kc, channel="shell", identity=None):
     "A raw DEALER socket on the kernel of `kc`"
     with kc.context.socket(zmq.DEALER) as sock:
-        sock.linger,sock.rcvtimeo = 0,10_000
+        sock.linger,sock.rcvtimeo = 0,patience*1000
         if identity: sock.identity = identity
         sock.connect(kc._make_url(channel))
         yield sock

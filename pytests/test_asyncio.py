@@ -143,7 +143,7 @@ def test_uvicorn_serves_between_cells(kc):
         "srv = uvicorn.Server(uvicorn.Config(app, port=0, lifespan='off', log_level='error')); "
         "st = asyncio.create_task(srv.serve())\n"
         "while not srv.started: await asyncio.sleep(.01)\nsrv.servers[0].sockets[0].getsockname()[1]", timeout=60)
-    assert urlopen(f"http://127.0.0.1:{r.result}", timeout=10).read() == b"hi"
+    assert urlopen(f"http://127.0.0.1:{r.result}", timeout=60).read() == b"hi"
     assert kc.run("srv.should_exit = True; await asyncio.wait_for(st, 10)").status == "ok"
 
 def test_uvicorn_run_serves_until_an_interrupt(own_kc):
@@ -156,7 +156,7 @@ def test_uvicorn_run_serves_until_an_interrupt(own_kc):
         "    await send(dict(type='http.response.body', body=b'hi'))", timeout=60)
     id = own_kc.cell(f"uvicorn.run(app, port={port}, lifespan='off')")
     own_kc.wait(id, until=lambda r: "running on" in r.stderr)
-    assert urlopen(f"http://127.0.0.1:{port}", timeout=10).read() == b"hi"
+    assert urlopen(f"http://127.0.0.1:{port}", timeout=60).read() == b"hi"
     own_kc.interrupt()
     assert own_kc.wait(id, timeout=10).replies
     assert own_kc.run("await asyncio.sleep(0, 5)").result == "5"

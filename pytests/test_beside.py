@@ -32,7 +32,7 @@ def test_it_is_answered_beside_a_running_cell(running, type):
     assert framed(r) and r.reply["msg_type"] == f"{type}_reply" and r.status in ("ok", "complete")
     assert not running.held[running.now].replies
 
-def statuses(eye, *lasts, timeout=10):
+def statuses(eye, *lasts, timeout=60):
     "(parent, state) of what `eye` has seen, in order, until `lasts` are among it, one behind the other"
     got,end,lasts = [],time.monotonic()+timeout,list(lasts)
     while lasts:
@@ -61,11 +61,11 @@ def test_after_a_comm_message_beside_an_awaiting_cell_the_cell_is_busy_again(kc,
     begun(kc, id)
     said = kc.submit("comm_msg", dict(comm_id="none", data={}))
     try:
-        assert statuses(eye, (said, "idle"), (id, "busy"), timeout=3)[-3:] == [(said, "busy"), (said, "idle"),
-            (id, "busy")]
+        assert statuses(eye, (said, "idle"), (id, "busy"))[-3:] == [(said, "busy"), (said, "idle"), (id, "busy")]
     finally: kc.run("heard._loop.call_soon_threadsafe(heard.set)", subshell=kc.subshell())
     assert kc.wait(id).states.count("idle") == 1 and kc.held[id].idle
 
+@pytest.mark.slow
 def test_no_busy_follows_the_idle_of_a_cell(kc):
     ids = []
     for i in range(30):
@@ -117,8 +117,8 @@ def test_a_running_cell_changes_the_namespace_while_names_are_completed(kc):
         "    globals()[f'churn_{i}'] = i\n"
         "    if i > 50: del globals()[f'churn_{i-50}']")
     begun(kc, id)
-    rs = [kc.request(f"{type}_request", content, timeout=5) for _ in range(10) for type,
-        content in (("complete", dict(code="churn_", cursor_pos=6)), ("inspect", dict(code="churn_1", cursor_pos=3)))]
+    asked = ("complete", dict(code="churn_", cursor_pos=6)), ("inspect", dict(code="churn_1", cursor_pos=3))
+    rs = [kc.request(f"{type}_request", content) for _ in range(10) for type,content in asked]
     kc.run("go.append(1)", subshell=kc.subshell())
     assert all(r.status == "ok" and framed(r) for r in rs)
     assert any(r.content.get("matches") for r in rs)

@@ -107,21 +107,25 @@ def test_nbconvert(run, tmp_path):
     assert [c.execution_count for c in nb.cells] == list(range(1, 9))
     assert nb.metadata.language_info.name == "python"
 
+@pytest.mark.slow
 def test_nbconvert_to_html(run, tmp_path):
     notebook(tmp_path/"a.ipynb", "6*7")
     run(jupyter, "nbconvert", "--to", "html", "--execute", "a.ipynb")
     assert "42" in (tmp_path/"a.html").read_text()
 
+@pytest.mark.slow
 def test_nbconvert_stops_at_an_error(run, tmp_path):
     notebook(tmp_path/"a.ipynb", "1/0", "print('never')")
     r = run(jupyter, "nbconvert", "--to", "notebook", "--execute", "a.ipynb", code=1)
     assert "ZeroDivisionError: division by zero" in re.sub(r"\x1b\[[0-9;]*m", "", r.stderr)
 
+@pytest.mark.slow
 def test_nbconvert_goes_on_after_an_error(run, tmp_path):
     notebook(tmp_path/"a.ipynb", "1/0", "print('on')", ("[][1]", ["raises-exception"]))
     run(jupyter, "nbconvert", "--to", "notebook", "--execute", "--allow-errors", "a.ipynb", "--output", "b.ipynb")
     assert outputs(nbformat.read(tmp_path/"b.ipynb", 4)) == [["ZeroDivisionError"], ["on\n"], ["IndexError"]]
 
+@pytest.mark.slow
 def test_nbconvert_of_the_tours_thread_loses_no_tick(run, tmp_path):
     cells = [c.source for c in nbformat.read(root/"examples/tour.ipynb", 4).cells if "def tick" in c.source
         or "thread.join()" in c.source]
@@ -132,6 +136,7 @@ def test_nbconvert_of_the_tours_thread_loses_no_tick(run, tmp_path):
 
 # -- papermill
 
+@pytest.mark.slow
 def test_papermill_tells_of_an_error_that_is_shown_in_another_way(run, tmp_path):
     "As `rich.traceback.install()` does it"
     notebook(tmp_path/"a.ipynb",
@@ -150,6 +155,7 @@ def test_papermill(run, tmp_path):
     assert nb.metadata.papermill.exception is None
     assert all(c.metadata.papermill.status == "completed" for c in nb.cells)
 
+@pytest.mark.slow
 def test_papermill_fails_at_an_error(run, tmp_path):
     notebook(tmp_path/"a.ipynb", "print('ok')", "raise LookupError('no')", "print('never')")
     r = run(sys.executable, "-m", "papermill", "a.ipynb", "b.ipynb", "--no-progress-bar", code=1)
@@ -163,7 +169,7 @@ def test_papermill_fails_at_an_error(run, tmp_path):
 def console(env, tmp_path):
     "A console that has shown its first prompt; `say` types a line and waits for what is to come"
     c = pexpect.spawn(str(jupyter), ["console", "--kernel", "ipymini", "--simple-prompt"], env={**env, "TERM": "dumb"}, cwd=str(tmp_path),
-        encoding="utf8", timeout=15, echo=False)
+        encoding="utf8", timeout=60, echo=False)
     def say(line, *patterns):
         c.sendline(line)
         for p in patterns: c.expect(p)
@@ -212,15 +218,18 @@ def execute(env, tmp_path, monkeypatch):
         return outputs(nb)
     return inner
 
+@pytest.mark.slow
 def test_nbclient_runs_in_the_notebooks_folder(execute, tmp_path):
     assert execute("import os; os.getcwd()") == [[{"text/plain": repr(str(tmp_path))}]]
 
 def test_nbclient_sees_no_prompt(execute):
     with pytest.raises(nbclient.exceptions.CellExecutionError, match="StdinNotImplementedError"): execute("input()")
 
+@pytest.mark.slow
 def test_nbclient_tells_of_a_dead_kernel(execute):
     with pytest.raises(nbclient.exceptions.DeadKernelError): execute("import os; os._exit(3)")
 
+@pytest.mark.slow
 def test_nbclient_times_out_and_interrupts(execute):
     got = execute("import time; print('x', flush=True); time.sleep(60)", "print('on')", allow_errors=True, interrupt_on_timeout=True,
         startup_timeout=20, timeout_func=lambda c: 1, coalesce_streams=True)
@@ -232,6 +241,7 @@ def test_nbclient_many_outputs_in_order(execute):
     texts = [o if isinstance(o, str) else o["text/plain"] + ";" for o in got]
     assert "".join(texts) == "".join(f"{i}\n{i};" for i in range(300))
 
+@pytest.mark.slow
 def test_nbclient_widgets(execute):
     got = execute("import ipywidgets as w\no = w.Output(); o",
         "with o: print('inside')\n"

@@ -83,7 +83,7 @@ def test_a_message_is_heard_when_the_cell_that_opened_its_comm_waits_until(kc, s
 def test_messages_of_one_comm_keep_their_order_when_only_some_name_a_subshell(kc, sub):
     define(kc, "order.append(m['content']['data']['n'])")
     id = kc.run("made = make()").stdout.strip()
-    begun(kc, cell := kc.cell("print('begun'); time.sleep(.3)"))
+    begun(kc, kc.cell("print('begun'); time.sleep(.3)"))
     handled(kc, *[say(kc, id, to, n=n) for n,to in enumerate((None, sub, sub, None), 1)])
     assert kc.run("order").result == "[1, 2, 3, 4]"
 
@@ -100,7 +100,7 @@ def test_messages_of_one_comm_keep_their_order_when_the_first_has_overtaken_a_ce
 def test_messages_of_one_comm_keep_their_order_when_they_name_two_subshells(kc, sub):
     define(kc, "n = m['content']['data']['n']\nif n == 1: go.set(); time.sleep(.3)\norder.append(n)")
     id,other = kc.run("made,go = make(),threading.Event()").stdout.strip(),kc.subshell()
-    begun(kc, cell := kc.cell("print('begun'); go.wait(10); time.sleep(.1)"))
+    begun(kc, kc.cell("print('begun'); go.wait(10); time.sleep(.1)"))
     handled(kc, *[say(kc, id, to, n=n) for n,to in ((1, sub), (2, other), (3, sub))])
     kc.request("delete_subshell_request", dict(subshell_id=other), channel="control")
     assert kc.run("order").result == "[1, 2, 3]"
@@ -111,7 +111,7 @@ def test_a_message_queued_on_a_subshell_that_is_deleted_is_heard(kc):
         "if m['content']['data']['n'] == 1: print('begun')\n"
         "time.sleep(.3)")
     id,gone = kc.run("made = make()").stdout.strip(),kc.subshell()
-    begun(kc, cell := kc.cell("print('begun')\nwhile not order: time.sleep(.01)"))
+    begun(kc, kc.cell("print('begun')\nwhile not order: time.sleep(.01)"))
     one,two = say(kc, id, gone, n=1),say(kc, id, gone, n=2)
     begun(kc, one)
     kc.request("delete_subshell_request", dict(subshell_id=gone), channel="control")

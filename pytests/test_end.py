@@ -1,7 +1,7 @@
 "The end of a kernel by request, whatever it is at; and what it leaves behind, which is nothing. Every test has a kernel of its own"
 import json, os, pytest, signal, subprocess, sys, time
 from endings import alive, begin, cells, gone, head, shutdown, stubborn
-from helpers import connect, until
+from helpers import connect, soon, until
 from jupyter_client.connect import write_connection_file
 from pathlib import Path
 
@@ -12,16 +12,19 @@ def test_shutdown(own, what):
     kc = own()
     begin(kc, cells[what])
     assert shutdown(kc).content == dict(status="ok", restart=False)
-    assert gone(kc, 0, 4)
+    assert gone(kc, 0)
 
 @pytest.mark.parametrize("what", ["idle", "sleep", "loop", "await", "input", "child", "threads"])
 def test_shutdown_is_quick(own, what):
     "0.3 s by promise; others take up to 29 s"
-    kc = own()
-    begin(kc, cells[what])
-    shutdown(kc)
-    t = time.monotonic()
-    assert gone(kc, 0, 4) and time.monotonic()-t < 1
+    def seconds():
+        kc = own()
+        begin(kc, cells[what])
+        shutdown(kc)
+        t = time.monotonic()
+        assert gone(kc, 0)
+        return time.monotonic()-t
+    assert soon(seconds, 1)
 
 @pytest.mark.parametrize("restart", [True, False])
 @pytest.mark.parametrize("channel", ["control", "shell"])
@@ -30,48 +33,50 @@ def test_shutdown_is_answered_and_told(own, restart, channel):
     r = shutdown(kc, restart, channel)
     assert (r.content, r.types) == (dict(status="ok", restart=restart), ["status", "shutdown_reply", "status"])
     assert r.of("shutdown_reply") == [dict(status="ok", restart=restart)]
-    assert gone(kc, 0, 4)
+    assert gone(kc, 0)
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", stubborn)
 def test_shutdown_ends_children_that_do_not_want_to(own, what):
     kc = own()
     begin(kc, stubborn[what])
     shutdown(kc)
-    t = time.monotonic()
-    assert gone(kc, 0, 6) and time.monotonic()-t < 3.5
+    assert gone(kc, 0)
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", stubborn)
 def test_shutdown_ends_stubborn_children_though_the_cell_hangs(own, what):
     kc = own()
     begin(kc, stubborn[what])
     begin(kc, cells["swallowing"])
     shutdown(kc)
-    assert gone(kc, 0, 6)
+    assert gone(kc, 0)
 
+@pytest.mark.slow
 def test_shutdown_ends_children_though_an_exit_function_hangs(own):
     kc = own()
     begin(kc, stubborn["shell"]+"; atexit.register(time.sleep, 60)")
     shutdown(kc)
-    assert gone(kc, 0, 6)
+    assert gone(kc, 0)
 
 def test_shutdown_ends_grandchildren(own):
     kc = own()
     begin(kc, "p = subprocess.Popen(['sh', '-c', 'sleep 60 & sleep 60 & echo on; wait'])")
     shutdown(kc)
-    assert gone(kc, 0, 4)
+    assert gone(kc, 0)
 
 def test_shutdown_ends_children_whose_parent_has_ended(own):
     kc = own()
     begin(kc, "os.system('sleep 60 & echo on')")
     shutdown(kc)
-    assert gone(kc, 0, 4)
+    assert gone(kc, 0)
 
 def test_a_daemon_of_its_own_session_lives_on(own):
     kc = own()
     kc.run(head+"p = subprocess.Popen(['sleep', '20'], start_new_session=True)")
     pid = int(kc.run("p.pid").result)
     shutdown(kc)
-    assert gone(kc, 0, 4) and alive(pid)
+    assert gone(kc, 0) and alive(pid)
     os.kill(pid, signal.SIGKILL)
 
 @pytest.mark.parametrize("what", ["sleep", "loop", "await", "input"])
@@ -82,7 +87,7 @@ def test_the_cell_that_runs_sees_its_end(own, what):
     code = cells[what].replace("\n", "\n    ")
     begin(kc, f"try:\n    {code}\nfinally: open({str(path)!r}, 'w').write('seen')")
     shutdown(kc)
-    assert gone(kc, 0, 4) and path.read_text() == "seen"
+    assert gone(kc, 0) and path.read_text() == "seen"
     path.unlink()
 
 def test_queued_cells_do_not_run_on(own):
@@ -91,12 +96,12 @@ def test_queued_cells_do_not_run_on(own):
     begin(kc, cells["sleep"])
     for _ in range(3): kc.cell(f"open({str(path)!r}, 'w')")
     shutdown(kc)
-    assert gone(kc, 0, 4) and not path.exists()
+    assert gone(kc, 0) and not path.exists()
 
 def test_shutdown_twice(own):
     kc = own()
     for _ in range(3): kc.submit("shutdown_request", dict(restart=False), channel="control")
-    assert gone(kc, 0, 4)
+    assert gone(kc, 0)
 
 def test_shutdown_with_a_busy_subshell(own):
     kc = own()
@@ -104,15 +109,16 @@ def test_shutdown_with_a_busy_subshell(own):
     id = kc.cell("print('on')\nwhile True: pass", subshell=sub)
     kc.wait(id, until=lambda r: "on" in r.stdout)
     shutdown(kc)
-    assert gone(kc, 0, 4)
+    assert gone(kc, 0)
 
+@pytest.mark.slow
 def test_restarts_on_the_same_ports(own):
     kc = own()
     file,kept = kc.file,Path(kc.file).read_bytes()
     for _ in range(5):
         begin(kc, cells["child"])
         shutdown(kc, True)
-        assert gone(kc, 0, 4)
+        assert gone(kc, 0)
         kc.stop_channels()
         Path(file).write_bytes(kept)
         kc = own(file=file)
@@ -139,14 +145,14 @@ def test_a_connection_file_that_the_kernel_made_is_removed(tmp_path, end):
 def test_a_connection_file_that_was_given_is_left(own):
     kc = own()
     shutdown(kc)
-    assert gone(kc, 0, 4) and os.path.exists(kc.file)
+    assert gone(kc, 0) and os.path.exists(kc.file)
 
 def test_no_ipc_sockets_are_left(own, tmp_path):
     file,_ = write_connection_file(str(tmp_path/"k.json"), transport="ipc", ip=str(tmp_path/"s"))
     kc = own(file=file)
     kc.run("1")
     shutdown(kc)
-    assert gone(kc, 0, 4)
+    assert gone(kc, 0)
     assert sorted(os.listdir(tmp_path)) == ["k.json"]
 
 def test_no_temporary_files_are_left(own, tmp_path):
@@ -155,14 +161,14 @@ def test_no_temporary_files_are_left(own, tmp_path):
     kc.request("debug_request", dict(type="request", seq=1, command="dumpCell", arguments=dict(code="x = 1")),
         channel="control")
     shutdown(kc)
-    assert gone(kc, 0, 4)
+    assert gone(kc, 0)
     assert os.listdir(tmp_path) == []
 
 def test_the_ports_are_free_at_once(own):
     kc = own()
     cfg = json.loads(Path(kc.file).read_text())
     shutdown(kc)
-    assert gone(kc, 0, 4)
+    assert gone(kc, 0)
     import socket
     for name in ("shell", "iopub", "stdin", "control", "hb"):
         with socket.socket() as s:

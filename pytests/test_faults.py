@@ -119,7 +119,7 @@ def test_a_locked_history_does_not_delay_the_start(own, home, db):
         kc = own(env=home)
         t = time.monotonic()
         assert works(kc)
-        assert time.monotonic()-t < 6  # SQLite alone would wait for 5 s, several times
+        assert time.monotonic()-t < 9  # SQLite alone would wait for 5 s, several times
         assert ends(kc)
 
 def test_a_locked_history_is_kept_in_memory(own, home, db):
@@ -235,6 +235,7 @@ def test_limits(own, what, n):
     kc = own(preexec_fn=lambda: resource.setrlimit(what, (n, n)))
     assert works(kc) and ends(kc)
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["idle", "cell", "output"])
 def test_stopped_and_continued(own, what):
     "As when the machine sleeps"

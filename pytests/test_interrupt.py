@@ -2,7 +2,7 @@
 
 `stuck` is the table: what a cell does when it is hit. Each prints "on" where it begins."""
 import os, pytest, random, signal, time
-from helpers import patience, read_programs, start
+from helpers import patience, read_programs, soon, start
 
 programs = read_programs("interrupt")
 
@@ -152,10 +152,12 @@ def test_the_error_is_shown_once(kc, how):
 @hows
 def test_an_interrupt_is_quick(kc, how):
     "29 s is what others take"
-    id = begun(kc, stuck["await"])
-    t = time.monotonic()
-    hit(kc, id, how)
-    assert time.monotonic()-t < 1
+    def seconds():
+        id = begun(kc, stuck["await"])
+        t = time.monotonic()
+        hit(kc, id, how)
+        return time.monotonic()-t
+    assert soon(seconds, 1)
 
 @hows
 def test_interrupts_of_an_idle_kernel_do_nothing(kc, how):
@@ -255,6 +257,7 @@ def test_code_that_swallows_interrupts_ends_in_the_end(kc, code, how):
     assert kc.wait(id).reply
     assert kc.run("1").result == "1"
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code",
     ["import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 6_000_000)",
         "import hashlib; print('on')\n"
@@ -265,7 +268,7 @@ def test_a_second_interrupt_tells_where_threads_are_stuck(kc, code):
     kc.interrupt()
     time.sleep(.3)
     kc.interrupt()
-    r = kc.wait(id, timeout=10)
+    r = kc.wait(id)
     assert "most recent call last" in r.stderr
     assert "pbkdf2_hmac" in r.stderr
 
@@ -300,12 +303,13 @@ def test_an_interrupt_long_after_another_tells_nothing(kc):
     assert "Still running" not in kc.wait(id).stderr
 
 def test_where_threads_are_stuck_is_told_once_a_cell(kc):
-    id = begun(kc, "import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 3_000_000)")
+    id = begun(kc, "import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 6_000_000)")
     for _ in range(5):
         kc.interrupt()
         time.sleep(.1)
     assert kc.wait(id, timeout=30).stderr.count("Still running after an interrupt") == 1
 
+@pytest.mark.slow
 def test_interrupts_of_a_request_that_is_no_cell_hit_no_cell(kc):
     for _ in range(20):
         ids = [kc.submit("complete_request", dict(code="import o", cursor_pos=8)) for _ in range(5)]
@@ -370,6 +374,7 @@ def test_interrupts_sprayed_over_quick_requests_lose_nothing(kc):
         if i % 3 == 0: kc.interrupt()
     for id in ids: assert kc.wait(id).status == "ok", kc.held[id]
 
+@pytest.mark.slow
 def test_interrupts_during_the_start_do_no_harm():
     for delay in (.02, .05, .1, .15, .2):
         kc = start()

@@ -191,6 +191,7 @@ def test_a_first_print_that_is_interrupted_is_one_message(monkeypatch):
         Writer(monkeypatch)
         assert ch.left([text]) == 0
 
+@pytest.mark.slow
 def test_messages_of_much_text_end_where_lines_do(kc):
     r = kc.run("for i in range(100_000): print(i, 'x'*20)", timeout=60)
     cut = [c["text"][-9:] for c in r.of("stream") if not c["text"].endswith("\n")]
@@ -250,6 +251,7 @@ def subscribers(b, n):
         found.append(sock)
     return found
 
+@pytest.mark.slow
 def test_readers_who_do_not_read_cost_their_time_once(monkeypatch):
     "Glances that were waited are counted, not seconds"
     monkeypatch.setattr(channels, "glance", .01)
@@ -283,6 +285,7 @@ def until_read(b, last):
         got.append(b.sock.recv_multipart()[-1])
     return [frame for frame in got if frame.isdigit()]
 
+@pytest.mark.slow
 def test_a_reader_who_reads_slowly_loses_nothing_when_another_was_cut_off(monkeypatch):
     "The slower he gets, the more patience there is"
     monkeypatch.setattr(channels, "glance", .01)

@@ -1,7 +1,7 @@
 "A kernel ends with its launcher, whatever stands between them"
 import os, pytest, signal, subprocess, sys, time
 from endings import begin, cells, group, stubborn
-from helpers import connect, connection_file, has_ports, root, until
+from helpers import connect, connection_file, has_ports, root, soon, until
 
 launch = "import json, os, subprocess, sys, time\np = subprocess.Popen({argv}, stdin={stdin}, start_new_session=True, env=dict(os.environ, **{env}))\nprint(p.pid, flush=True)\ntime.sleep(60)"
 
@@ -35,7 +35,7 @@ def launched():
         kc.stop_channels()
         if os.path.exists(file): os.remove(file)
 
-def dies_with(p, pid, timeout=5):
+def dies_with(p, pid, timeout=30):
     "Kill the launcher `p` and wait for the group `pid` to end"
     p.kill()
     p.wait()
@@ -48,6 +48,7 @@ def test_the_kernel_goes_with_its_launcher(launched, what):
     begin(kc, cells[what])
     dies_with(p, pid)
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", stubborn)
 def test_stubborn_children_go_with_the_launcher(launched, what):
     p,kc,pid = launched()
@@ -62,23 +63,26 @@ def test_whatever_stands_between_launcher_and_kernel(launched, argv):
     dies_with(p, pid)
 
 def test_the_death_of_the_launcher_is_noticed_at_once(launched):
-    p,kc,pid = launched()
-    kc.run("1")
-    t = time.monotonic()
-    dies_with(p, pid)
-    assert time.monotonic()-t < .9
+    def seconds():
+        p,kc,pid = launched()
+        kc.run("1")
+        t = time.monotonic()
+        dies_with(p, pid)
+        return time.monotonic()-t
+    assert soon(seconds, .9)
 
 def test_a_kernel_lives_on_when_what_stands_between_ends(launched):
     p,kc,pid = launched(["sh", "({} &)"])
     assert kc.run("import os; os.getppid() != int(os.environ['JPY_PARENT_PID'])").result == "True"
     assert kc.run("1").result == "1"
 
-@pytest.mark.parametrize("value", ["4194300", "0", "1", "", "x", "-5", "99999999999999"])
-def test_a_launcher_that_is_not_visible_is_not_watched(launched, value):
-    p,kc,pid = launched(env=f"dict(JPY_PARENT_PID={value!r})")
+def test_a_launcher_that_is_not_visible_is_not_watched(launched):
+    values = "4194300", "0", "1", "", "x", "-5", "99999999999999"
+    kernels = {value: launched(env=f"dict(JPY_PARENT_PID={value!r})")[1] for value in values}
     time.sleep(1.2)  # the slow check of systems that have no event
-    assert kc.run("1").result == "1"
+    assert {value: kc.run("1").result for value,kc in kernels.items()} == dict.fromkeys(values, "1")
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["idle", "sleep", "loop", "await"])
 def test_without_pidfd_the_kernel_goes_with_its_launcher(launched, tmp_path, what):
     p,kc,pid = launched(sitecustomize="import os\ndel os.pidfd_open\n", tmp=tmp_path)
@@ -92,6 +96,7 @@ def test_where_pidfd_is_forbidden_the_kernel_goes_with_its_launcher(launched, tm
     kc.run("1")
     dies_with(p, pid)
 
+@pytest.mark.slow
 def test_without_pidfd_stubborn_children_end(launched, tmp_path):
     p,kc,pid = launched(sitecustomize="import os\ndel os.pidfd_open\n", tmp=tmp_path)
     begin(kc, stubborn["shell"])

@@ -185,7 +185,7 @@ def test_print_is_for_the_command_line_and_for_magics():
     skip += tuple(f"environments.{o}" for o in ("commands", "engine", "images", "session", "virtual"))
     assert where(calls("print"), skip=skip) <= {"output.print_message", "pods.client.say"}
 
-@pytest.mark.parametrize("folder", ["ipymini", "pytests", "tools"])
+@pytest.mark.parametrize("folder", ["ipymini", *[pytest.param(o, marks=pytest.mark.slow) for o in ("pytests", "tools")]])
 def test_chkstyle_is_silent(folder):
     command = [Path(sys.executable).parent/"chkstyle", *root.glob(f"{folder}/**/*.py")]
     r = subprocess.run(command, capture_output=True, text=True, timeout=110, cwd=root)  # where its configuration is

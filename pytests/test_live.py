@@ -218,6 +218,7 @@ def lazy(kc):
     old = "import IPython.core.completer as module; hasattr(module, 'jedi')"
     if kc.run(old).result == "True": pytest.skip("this IPython imports jedi at once")
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["complete_request", "inspect_request"])
 def test_jedi_is_loaded_on_the_side_once_somebody_types_and_the_kernel_is_idle(lazy, own, kind):
     kc = own()

@@ -66,7 +66,7 @@ def test_pythons_own_handler_of_SIGINT_ends_a_cell_that_awaits(own):
 
 def test_SystemExit_of_a_background_task_is_told(kc):
     id = kc.cell("import asyncio\nasync def f(): raise SystemExit('bye')\nt = asyncio.create_task(f())")
-    r = kc.wait(id, until=lambda r: "SystemExit was raised by a background task" in r.stderr)
+    kc.wait(id, until=lambda r: "SystemExit was raised by a background task" in r.stderr)
     assert kc.run("1").result == "1"
 
 def test_the_exception_of_a_callback_reaches_its_cell_though_a_cell_has_taken_its_own_handler_back(own_kc):
@@ -157,6 +157,7 @@ def first_call(text):
     "The first line behind the heading of the main thread's stack"
     return text.partition("Thread MainThread, most recent call last:\n")[2].split("\n")[0].strip()
 
+@pytest.mark.slow
 def test_stacks_begin_in_the_cell_and_name_it_as_tracebacks_do(kc):
     id = begun(kc, hang)
     n = kc.held[id].of("execute_input")[0]["execution_count"]

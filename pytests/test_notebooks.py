@@ -1,6 +1,7 @@
 """Real notebooks, out of source distributions on PyPI, executed on ipymini and on ipykernel: the same outputs
 
-ipykernel lives in an environment of its own, .venvs/peer-ipykernel (or where PEER_IPYKERNEL says); the distributions are kept in .venvs/notebooks.
+ipykernel lives in an environment of its own, of the same Python, .venvs/peer-ipykernel-3.x (or where PEER_IPYKERNEL says);
+the distributions are kept in .venvs/notebooks.
 What cannot be the same is made so by `normal`: addresses, times, paths and process ids, colours, and where a stream was cut."""
 
 import json, os, re, subprocess, sys, tarfile
@@ -46,7 +47,8 @@ def fetched(dist):
 def peer():
     "The Python of an environment with ipykernel, and what notebooks import"
     given = os.environ.get("PEER_IPYKERNEL")
-    d = Path(given) if given else venvs/"peer-ipykernel"
+    number = ".".join(map(str, sys.version_info[:2]))  # tracebacks show lines of its library
+    d = Path(given) if given else venvs/f"peer-ipykernel-{number}"
     py = d/"bin/python"
     if run(py, "-c", "import ipykernel, ipympl, matplotlib, numpy").returncode == 0 if py.exists() else False: return py
     versions = [f"{n}=={__import__('importlib.metadata').metadata.version(n)}"

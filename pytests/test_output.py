@@ -1,5 +1,6 @@
 "Streams: when text leaves, how it is gathered and split, its order; `sys.stdout` as libraries use it"
 import json, pytest, random, time
+from helpers import soon
 from iopub_reader import dates, densest, switches, texts
 
 def stopped(kc, id):
@@ -31,6 +32,7 @@ def test_steady_output_is_gathered(kc, name):
         f"while time.monotonic() < end: sys.{name}.write('x'); time.sleep(.002)")
     assert densest(dates(r, name)) <= 51
 
+@pytest.mark.slow
 def test_steady_output_is_not_held_back(kc):
     r = kc.run("import time\nfor i in range(500): print(i); time.sleep(.002)")
     assert len(dates(r, "stdout")) > 10
@@ -43,6 +45,7 @@ def test_flush_is_gathered_too(kc):
     assert densest(dates(r, "stdout")) <= 52
     assert r.stdout == "".join(f"{i}\n" for i in range(3000))
 
+@pytest.mark.slow
 def test_flush_sends_what_would_wait(kc):
     "C code that keeps the GIL follows: nobody could send anything after it began"
     r = kc.run("import ctypes, time; time.sleep(.1); print('x', flush=True); ctypes.PyDLL(None).usleep(2_000_000)")
@@ -72,24 +75,25 @@ def test_big_text_is_not_split_in_an_escape_sequence(kc):
 @pytest.mark.parametrize("text", ["a\rb\n", "\x1b[1;31mred\x1b[0m", "\x1b[2K\r50%", "a\b\b", "\x00", "é€🎉", "a\r\nb"])
 def test_text_passes_unchanged(kc, text): assert kc.run(f"print({text!r}, end='')").stdout == text
 
+@pytest.mark.slow
 def test_a_progress_bar_shows_every_step(kc):
     r = kc.run("import time\nfor i in range(4): print(f'\\r{i}', end=''); time.sleep(.3)")
     assert [c["text"] for c in r.of("stream")] == ["\r0", "\r1", "\r2", "\r3"]
 
 def test_a_step_of_a_progress_bar_shows_at_once(kc):
     r = kc.run("import time\nts = []\nfor i in range(5): ts.append(time.time()); print(i); time.sleep(.3)\nts")
-    assert min(d-t for d,t in zip(dates(r, "stdout"), json.loads(r.result))) < .03
+    assert min(d-t for d,t in zip(dates(r, "stdout"), json.loads(r.result))) < .03  # 3 ms, and the machine's load
 
-@pytest.mark.slow
-@pytest.mark.parametrize("code", ["1", "print(1)", "import time; print(1); time.sleep(60)"])
-def test_nothing_runs_while_nothing_is_written(own, code):
-    kc = own()
-    id = kc.cell(code)
-    kc.wait(id, reply=False, idle=False, until=lambda r: "execute_input" in r.types)
-    end,before = time.monotonic()+20,None
-    while before != (before := switches(kc.proc.pid)):  # history is written a second after the cell
-        if time.monotonic() > end: raise TimeoutError("20 s passed: waited for 2 s without a context switch")
-        time.sleep(2)
+def test_nothing_runs_while_nothing_is_written(own):
+    pids = []
+    for code in ("1", "print(1)", "import time; print(1); time.sleep(60)"):
+        kc = own()
+        kc.wait(kc.cell(code), until=lambda r: "execute_input" in r.types)
+        pids.append(kc.proc.pid)
+    end,before = time.monotonic()+60,None
+    while before != (before := [switches(pid) for pid in pids]):  # history is written a second after the cell
+        if time.monotonic() > end: raise TimeoutError("60 s passed: waited for 1.5 s without a context switch")
+        time.sleep(1.5)
 
 @pytest.mark.parametrize("code,text", [("print('a'); import sys; print('b', file=sys.stderr); print('c')", "a\nb\nc\n"),
     ("print('a'); display(1); print('b'); display(2); 3", "a\n<1>b\n<2><3>"),
@@ -132,13 +136,16 @@ def test_a_flood_of_alternating_streams_is_no_flood_of_messages(kc):
     assert (r.stdout, r.stderr) == ("".join(f"{i}\n" for i in range(20_000)), "".join(f"{-i}\n" for i in range(20_000)))
     assert densest(dates(r, "stdout")+dates(r, "stderr"), 3) < 3000
 
+@pytest.mark.slow
 def test_alternating_streams_are_not_held_back(kc):
     "As many changes in a second as would take two, were each to wait for its stream's next message"
-    r = kc.run(
-        "import sys, time\n"
-        "for i in range(200): print(i); print(-i, file=sys.stderr); time.sleep(.005)\n"
-        "t = time.time(); time.sleep(.3); t")
-    assert max(dates(r, "stdout")+dates(r, "stderr"))-float(r.result) < .2
+    def seconds():
+        r = kc.run(
+            "import sys, time\n"
+            "for i in range(200): print(i); print(-i, file=sys.stderr); time.sleep(.005)\n"
+            "t = time.time(); time.sleep(.3); t")
+        return max(dates(r, "stdout")+dates(r, "stderr"))-float(r.result)
+    assert soon(seconds, .2)
 
 def test_all_output_lies_between_busy_and_idle(kc):
     r = kc.run("import os, sys; print('a'); os.system('echo b'); print('c', file=sys.stderr); display(1)")

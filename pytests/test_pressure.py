@@ -49,6 +49,7 @@ def test_2000_displays_reach_a_slow_reader_whole(kc, reader):
     assert [c["data"]["text/plain"] for t,
         c in reader.cell(id, pause=.002) if t == "display_data"] == [str(i) for i in range(2000)]
 
+@pytest.mark.slow
 def test_a_slow_reader_slows_the_writer(deaf):
     kc,reader = deaf
     id = kc.cell("for i in range(150): print('x'*2**20)")
@@ -61,7 +62,7 @@ def test_a_slow_reader_slows_the_writer(deaf):
 def test_memory_is_bounded_while_nobody_reads(deaf):
     kc,reader = deaf
     before = stat(kc.proc.pid, "VmHWM")
-    id = kc.cell("for i in range(600): print('x'*2**20)")
+    id = kc.cell("for i in range(300): print('x'*2**20)")
     for _ in reader.cell(id, pause=.01): pass
     assert stat(kc.proc.pid, "VmHWM")-before < 200*2**10
 
@@ -69,7 +70,7 @@ def test_memory_is_bounded_while_nobody_reads(deaf):
 def test_memory_is_bounded_for_displays(deaf):
     kc,reader = deaf
     before = stat(kc.proc.pid, "VmHWM")
-    id = kc.cell("for i in range(600): display('x'*2**20)")
+    id = kc.cell("for i in range(300): display('x'*2**20)")
     for _ in reader.cell(id, pause=.01): pass
     assert stat(kc.proc.pid, "VmHWM")-before < 200*2**10
 
@@ -77,8 +78,8 @@ def test_memory_is_bounded_for_displays(deaf):
 def test_memory_is_bounded_for_children(deaf):
     kc,reader = deaf
     before = stat(kc.proc.pid, "VmHWM")
-    id = kc.cell("import os; os.system('head -c 500000000 /dev/zero | tr \"\\\\0\" x') and None")
-    assert sum(len(c["text"]) for t,c in reader.cell(id, pause=.005) if t == "stream") == 500_000_000
+    id = kc.cell("import os; os.system('head -c 300000000 /dev/zero | tr \"\\\\0\" x') and None")
+    assert sum(len(c["text"]) for t,c in reader.cell(id, pause=.005) if t == "stream") == 300_000_000
     assert stat(kc.proc.pid, "VmHWM")-before < 200*2**10
 
 def held_up(kc, reader):
@@ -103,6 +104,7 @@ def test_a_writer_that_is_held_up_can_be_interrupted(deaf, how):
     assert [c["ename"] for t,c in r if t == "error"] == ["KeyboardInterrupt"]
     assert kc.wait(id, idle=False).content["ename"] == "KeyboardInterrupt"
 
+@pytest.mark.slow
 def test_shutdown_while_a_writer_is_held_up(deaf):
     kc,reader = deaf
     held_up(kc, reader)

@@ -143,6 +143,7 @@ def test_the_lock_has_a_version_of_each_library_of_the_tests():
 
 workflows = sorted((root/".github/workflows").glob("*.yml"))
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", workflows, ids=[o.name for o in workflows])
 def test_a_workflow_is_what_the_schema_asks_for(path):
     pytest.importorskip("check_jsonschema", reason="NOT TESTED: check-jsonschema is not installed, see the extra `test`")

@@ -26,11 +26,11 @@ def test_started_without_standard_descriptors(own, closed):
         "exec 0<&0 1>&1 2>&2', shell=True).returncode").result == "0"
 
 hold = """
-import resource, time
+import os, resource, time
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 4096))
-files,end = [],time.monotonic()+2
+files = []
 print('begun')
-while time.monotonic() < end:
+while not os.path.exists({path!r}):
     try: files.append(open('/dev/null'))
     except OSError: time.sleep(.001)
 files.clear()
@@ -40,15 +40,19 @@ files.clear()
     [("complete_request", dict(code="[].ap", cursor_pos=5), "shell"), ("comm_msg", dict(comm_id="nosuch"), "shell"),
         ("inspect_request", dict(code="len", cursor_pos=3), "shell"), ("create_subshell_request", {}, "control"),
         ("interrupt_request", {}, "control")])
-def test_what_comes_while_a_cell_holds_all_descriptors(own, type, content, channel):
+def test_what_comes_while_a_cell_holds_all_descriptors(own, tmp_path, type, content, channel):
     kc = own()
-    id = kc.cell(hold)
+    id = kc.cell(hold.format(path=str(tmp_path/"enough")))
     kc.wait(id, until=lambda r: r.stdout)
     until(lambda: len(os.listdir(f"/proc/{kc.proc.pid}/fd")) == 200, "the cell to hold all descriptors")
-    assert kc.request(type, content, channel).states[-1] == "idle"
+    sent = kc.submit(type, content, channel)
+    if type != "comm_msg": kc.wait(sent, channel)  # that waits for the cell
+    (tmp_path/"enough").touch()
+    kc.wait(sent, channel, reply=type != "comm_msg")
     kc.wait(id)
     assert works(kc)
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channel", ["shell", "iopub", "control"])
 def test_half_open_connections_take_no_descriptors_for_long(own, channel):
     "300 of them, from somebody who says nothing, at a limit of 256"
@@ -102,6 +106,7 @@ def send_raw(kc, channel, kind, frame):
             while s.recv(65536): pass
         except OSError: pass  # closed, or nothing more to read
 
+@pytest.mark.slow
 def test_a_heartbeat_that_is_not_read_costs_nothing(own):
     kc = own()
     works(kc)

@@ -38,6 +38,7 @@ def person(tmp_path):
     yield res
     for file in res.files.glob("*.json"): res.session("--stop", file.stem)
 
+@pytest.mark.slow
 def test_it_outlives_its_command_and_says_how_it_is_used_and_ended(person):
     text = person.session()
     assert "ipymini session --stop session" in text and "allow_external_kernels" in text and "VS Code" in text
@@ -63,6 +64,7 @@ def test_a_kernel_that_was_killed_is_listed_as_gone_and_stop_removes_it(person):
     person.session("--stop", "session")
     assert list(person.files.iterdir()) == []
 
+@pytest.mark.slow
 def test_stop_ends_it_and_leaves_no_file(person):
     person.session()
     pid = int(person.value("import os; os.getpid()"))
@@ -80,6 +82,7 @@ def test_a_cell_that_does_not_listen_is_no_obstacle_to_stop(person):
     kc.stop_channels()
     assert "has ended" in person.session("--stop", "session")
 
+@pytest.mark.slow
 def test_only_this_user_can_read_its_key(person):
     person.session()
     assert (person.files/"session.json").stat().st_mode & 0o777 == 0o600
@@ -94,6 +97,7 @@ def test_leaving_the_terminal_by_exit_leaves_it_running(person):
     term.expect(pexpect.EOF)
     assert person.value("x", "term") == "42"
 
+@pytest.mark.slow
 def test_attach_opens_a_terminal_on_it_that_edits_as_vi(person):
     person.session()
     term = person.terminal("--attach", "session", "--editing-mode", "vi")
@@ -105,6 +109,7 @@ def test_attach_opens_a_terminal_on_it_that_edits_as_vi(person):
     assert person.value("z") == "7"
     term.close(force=True)
 
+@pytest.mark.slow
 def test_autoreload_takes_a_changed_module_as_it_is_now(person):
     (person.folder/"tune.py").write_text("def note(): return 'do'\n")
     person.session("--autoreload")
@@ -112,6 +117,7 @@ def test_autoreload_takes_a_changed_module_as_it_is_now(person):
     (person.folder/"tune.py").write_text("def note(): return 're mi'\n")
     assert person.value("tune.note()") == "'re mi'"
 
+@pytest.mark.slow
 def test_startup_scripts_run_and_history_is_kept(person):
     startup = person.folder/"ipython/profile_default/startup"
     startup.mkdir(parents=True)
@@ -127,6 +133,7 @@ def test_startup_scripts_run_and_history_is_kept(person):
     assert "answer = 42" in kc.run("%history -g answer", allow_stdin=True).stdout
     kc.stop_channels()
 
+@pytest.mark.slow
 def test_a_project_has_its_own_environment(person):
     if not shutil.which("uv"): pytest.skip("needs uv")
     project = person.folder/"sky"
@@ -145,6 +152,7 @@ def test_a_mistake_is_one_line(person, args, words):
     text = person.session(*args, status=1)
     assert text.startswith("ipymini: ") and words in text and text.count("\n") <= 1
 
+@pytest.mark.slow
 def test_a_name_is_used_once(person):
     person.session()
     assert "ipymini session --attach session" in person.session(status=1)

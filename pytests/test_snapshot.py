@@ -119,6 +119,7 @@ def test_a_name_without_a_path_is_kept_apart_for_each_notebook(own, tmp_path):
     assert one.run("x").result == "1"
     assert "last" in one.run("%snapshot --list").stdout
 
+@pytest.mark.slow
 def test_a_progress_bar_comes_when_it_takes_long(own, tmp_path):
     kc = own()
     kc.run("import time\n"
@@ -137,6 +138,7 @@ def test_a_snapshot_that_cannot_be_read_is_one_line(own, tmp_path, name, why):
     error = own().run(f"%restore {name.format(tmp_path)}").error
     assert (error["ename"], why in error["evalue"]) == ("UsageError", True)
 
+@pytest.mark.slow
 def test_large_arrays_are_written_without_a_copy(own, tmp_path):
     "Memory on top while 200 MB are written: less than a fifth of them"
     kc = own()
@@ -167,6 +169,7 @@ def test_without_being_asked_for_none_is_written(own, automatic, tmp_path):
     shut(kc)
     assert list(tmp_path.rglob("*.snapshot*")) == []
 
+@pytest.mark.slow
 def test_one_that_takes_too_long_is_given_up_and_the_last_stays(own, automatic, tmp_path):
     kc = own(env=automatic)
     kc.run("kept = 1")

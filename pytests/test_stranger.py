@@ -138,6 +138,7 @@ def test_a_folder_that_a_stranger_makes_for_the_number_of_our_process_does_not_s
 late = """asttokens comm debugpy decimal difflib executing filecmp fractions html jedi parso ptyprocess pure_eval pydevd pydoc
     stack_data typing_extensions uuid zipfile""".split()  # what a kernel imports after its first reply
 
+@pytest.mark.slow
 def test_the_kernel_imports_nothing_from_the_notebooks_folder(own, tmp_path):
     for name in late: (tmp_path/f"{name}.py").write_text(f"open({str(tmp_path/'run')!r}, 'a').write({name!r} + ' ')")
     kc = own(cwd=tmp_path)

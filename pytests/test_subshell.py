@@ -1,7 +1,7 @@
 """Subshells (JEP 91): made and ended on control, addressed by the header; what they share with the main shell, and what becomes of their cells when they are deleted
 
 `kc` is one kernel for the whole module; `sub` is the id of a subshell that ends with its test."""
-import os, pytest, time
+import os, pytest
 from helpers import begun, listed, start, until
 from subshell_helpers import control, framed
 
@@ -167,7 +167,7 @@ def test_code_that_looks_for_the_loop_finds_the_subshells(kc, sub):
 
 # -- delete while busy
 
-@pytest.mark.parametrize("code", ["import time\nfor i in range(80): time.sleep(.01)",
+@pytest.mark.parametrize("code", ["import time\nwhile not go: time.sleep(.01)",
     "import asyncio; await asyncio.sleep(600)", "input()", "while not go: pass"],
     ids=["sync", "await", "input", "loop"])
 def test_delete_while_busy_answers_at_once_and_stops_no_channel(kc, sub, code):
@@ -177,11 +177,10 @@ def test_delete_while_busy_answers_at_once_and_stops_no_channel(kc, sub, code):
     if "input" in code: kc.prompt()
     queued = [kc.cell("print('not run')", subshell=sub), kc.submit("complete_request", dict(code="pri", cursor_pos=3), subshell=sub),
         kc.cell("print('nor this')", subshell=sub, stop_on_error=False)]
-    t0 = time.monotonic()
     assert control(kc, "delete", subshell_id=sub).content == dict(status="ok")
     assert kc.request("kernel_info_request",
         channel="control").status == kc.request("kernel_info_request").status == kc.run("1").status == "ok"
-    assert time.monotonic()-t0 < 1 and sub not in listed(kc)
+    assert sub not in listed(kc) and "ended" not in kc.held[id].stdout
     refused = [kc.wait(id) for id in queued]
     assert all(framed(r) and r.replies and set(r.types) == {"status"} for r in refused)
     assert [r.status for r in (refused[0], refused[2])] in (["error"]*2,

@@ -92,7 +92,7 @@ def test_a_server_answers_between_cells(kc):
         "    w.close()\n"
         "s = await asyncio.start_server(echo, '127.0.0.1', 0)\n"
         "s.sockets[0].getsockname()[1]")
-    with socket.create_connection(("127.0.0.1", int(r.result)), timeout=10) as c:
+    with socket.create_connection(("127.0.0.1", int(r.result)), timeout=60) as c:
         c.sendall(b"hey\n")
         assert c.recv(10) == b"hey\n"
     kc.run("s.close()")

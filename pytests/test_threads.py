@@ -194,3 +194,12 @@ def test_what_a_failed_cell_started_does_not_hold_the_locals_of_its_frames(kc, w
     freed = run(kc, "import gc; gc.collect(); ref() is None").result
     run(kc, "go.set(); kept.cancel()" if what == "task" else "go.set()")
     assert freed == "True"
+
+def test_an_error_at_the_start_of_a_thread_has_the_frames_that_python_gives_it(kc):
+    r = kc.run(
+        "import threading, traceback\n"
+        "t = threading.Thread(target=int); t.start(); t.join()\n"
+        "try: t.start()\n"
+        "except RuntimeError as e: found = [frame.name for frame in traceback.extract_tb(e.__traceback__)]\n"
+        "found")
+    assert r.result == "['<module>', 'start']"

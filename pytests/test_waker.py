@@ -46,6 +46,15 @@ def test_after_a_moment_left_rouses(waker, passed):
     waker.now += passed
     assert (waker.left(), waker.is_roused) == (None, True)
 
+def test_an_interrupt_of_wake_leaves_it_to_be_called_again(waker):
+    class Interrupted:
+        def send(self, data): raise KeyboardInterrupt
+    writer,waker.writer = waker.writer,Interrupted()
+    with pytest.raises(KeyboardInterrupt): waker.wake()
+    waker.writer = writer
+    waker.wake()
+    assert waker.reader.recv(64) == b"\0"
+
 def test_a_second_hold_prolongs_nothing(waker):
     waker.hold()
     waker.now += moment*.6

@@ -30,7 +30,7 @@ class Page:
                 timeout = 0
         except Empty: pass
 
-    def see(self, cond, what, timeout=10):
+    def see(self, cond, what, timeout=60):
         "Read until `cond()` is true; its value"
         end = time.monotonic()+timeout
         while not (res := cond()):

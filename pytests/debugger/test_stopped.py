@@ -65,7 +65,7 @@ def test_output_of_children_arrives(stopped):
 def test_the_heart_beats(stopped):
     hb = stopped.kc.context.socket(zmq.REQ)
     with hb:
-        hb.linger,hb.rcvtimeo = 0,10_000
+        hb.linger,hb.rcvtimeo = 0,60_000
         hb.connect(stopped.kc._make_url("hb"))
         hb.send(b"?")
         assert hb.recv() == b"?"

@@ -2,6 +2,7 @@
 import base64, pytest, threading
 from dap import IP, texts
 from ipymini.debugger.requests import Debugger
+from ipymini.debugger.values import Variables
 from itertools import count
 from types import SimpleNamespace
 
@@ -47,6 +48,19 @@ def test_a_repr_that_takes_long():
     assert "Slow object" in inspect()["a"]
     assert inspect()["b"] == "2"
     hang.set()
+
+def test_a_repr_that_took_long_is_asked_again_in_the_next_session():
+    hang = threading.Event()
+    class Slow:
+        def __repr__(self):
+            hang.wait(20)
+            return "quick by now"
+    ip = IP(a=Slow())
+    shown = Variables(ip)
+    assert "Slow object" in texts(dict(variables=shown.top()))["a"]
+    hang.set()
+    shown.forget()
+    assert texts(dict(variables=shown.top()))["a"] == "quick by now"
 
 def test_large_values_are_cut():
     ns = dict(s="x"*10**6, l=list(range(10**6)), d={i: i for i in range(10**6)}, n=10**9999)

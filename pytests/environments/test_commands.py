@@ -9,13 +9,16 @@ def test_each_command_has_help(command):
     out = cli(command, "--help")
     assert out.returncode == 0 and out.stdout.startswith(f"usage: ipymini {command}")
 
+@pytest.mark.slow
 def test_a_kernel_is_called_after_its_environment(venv):
     assert install("--python", venv(name="forecast")) == "forecast"
 
+@pytest.mark.slow
 def test_an_environment_called_venv_goes_by_the_folder_around_it(venv):
     folder = venv(name=".venv")
     assert install("--python", folder) == folder.parent.name
 
+@pytest.mark.slow
 def test_a_python_that_is_in_no_environment_goes_by_its_version():
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     assert install("--python", find(version)) == f"python{version}"
@@ -50,6 +53,7 @@ def test_one_kind_of_kernel_only(tmp_path):
 
 # -- names that are another's
 
+@pytest.mark.slow
 def test_a_name_of_another_kernel_says_whose_it_is(venv):
     folder = foreign("taken")
     out = cli("install", "--python", venv(), "--name", "taken")
@@ -57,6 +61,7 @@ def test_a_name_of_another_kernel_says_whose_it_is(venv):
     for part in ("'taken'", "'Other'", str(folder), "/bin/other", "--force"): assert part in out.stderr
     assert spec_of("taken")["display_name"] == "Other"
 
+@pytest.mark.slow
 def test_a_replaced_kernel_comes_back(venv):
     folder = foreign("replaced")
     (folder/"kernel.js").write_text("// of the other")
@@ -67,11 +72,13 @@ def test_a_replaced_kernel_comes_back(venv):
     assert "'Other' is back" in out.stdout
     assert spec_of("replaced")["display_name"] == "Other" and (folder/"kernel.js").exists()
 
+@pytest.mark.slow
 def test_a_kernel_of_another_environment_is_anothers(venv):
     install("--python", venv(), "--name", "one")
     assert cli("install", "--python", venv(name="two"), "--name", "one").returncode == 1
     assert install("--python", venv(), "--name", "one") == "one"
 
+@pytest.mark.slow
 def test_a_question_is_asked_on_a_terminal_only(venv):
     import pexpect
     foreign("asked")
@@ -86,6 +93,7 @@ def test_a_question_is_asked_on_a_terminal_only(venv):
 
 # -- kernels, uninstall
 
+@pytest.mark.slow
 def test_kernels_shows_ours_with_interpreter_version_kind_and_place(venv):
     foreign("theirs")
     name = install("--python", venv(), "--name", "shown")
@@ -102,6 +110,7 @@ def test_kernels_shows_what_is_gone(tmp_path):
     assert f"{tmp_path} is gone" in next(line for line in cli("kernels").stdout.splitlines()
         if line.startswith("lost "))
 
+@pytest.mark.slow
 def test_uninstall_takes_a_kernel_away(venv):
     folder = folder_of(install("--python", venv(), "--name", "short"))
     assert cli("uninstall", "short").stdout == f"Removed kernelspec short from {folder}\n"
@@ -128,6 +137,7 @@ def test_all_shows_environments_below_a_folder_and_those_of_tools(venv, tmp_path
         for o in ("work/a/.venv", ".pyenv/versions/3.99", ".cache/pypoetry/virtualenvs/p-1")]
     assert out.returncode == 1 and "--yes" in out.stderr
 
+@pytest.mark.slow
 def test_all_installs_what_has_no_kernel_under_names_of_its_own(tmp_path, places):
     env = dict(HOME=str(tmp_path/"home"), PYENV_ROOT="", JUPYTER_DATA_DIR=str(tmp_path/"data"))
     for name in ("a", "b"): run_uv("venv", "-q", tmp_path/name/"tool")

@@ -33,6 +33,7 @@ def by_notebook(places): return install("--notebook")
 
 # -- what is made
 
+@pytest.mark.slow
 def test_a_project_runs_in_its_own_environment(kernel, tmp_path):
     kc = kernel(install("--project", project(tmp_path/"p", "idna")))
     assert prefix(kc) == str(tmp_path/"p/.venv")
@@ -42,16 +43,19 @@ def test_nothing_of_ours_is_added_to_a_project(kernel, tmp_path):
     kc = kernel(install("--project", project(tmp_path/"p", "idna"), "--name", "own"))
     assert eval(kc.run("import importlib.metadata as m; [d.name for d in m.distributions()]").result) == ["idna"]
 
+@pytest.mark.slow
 def test_what_a_user_installed_into_a_project_stays(kernel, tmp_path):
     name = install("--project", project(tmp_path/"p"), "--name", "stays")
     assert kernel(name).run("%uv pip install idna", timeout=60).status == "ok"
     assert kernel(name).run("import idna; 1").result == "1"
 
+@pytest.mark.slow
 def test_what_uv_add_adds_is_there_after_a_restart(kernel, tmp_path):
     name = install("--project", project(tmp_path/"p"), "--name", "adds")
     kernel(name, cwd=tmp_path/"p").run("!uv add idna", timeout=60)
     assert kernel(name).run("import idna; 1").result == "1"
 
+@pytest.mark.slow
 def test_the_kernel_is_the_process_that_was_started(kernel, tmp_path):
     kc = kernel(install("--project", project(tmp_path/"p"), "--name", "pid"))
     assert eval(kc.run("import os; os.getpid()").result) == kc.proc.pid
@@ -63,6 +67,7 @@ def test_an_interrupt_is_one(kernel, tmp_path):
     os.killpg(kc.proc.pid, signal.SIGINT)
     assert kc.wait(id).stdout == "on\n1\n"
 
+@pytest.mark.slow
 def test_a_script_runs_in_the_environment_of_its_header(kernel, tmp_path):
     (tmp_path/"s.py").write_text(header(["idna"]))
     kc = kernel(install("--script", tmp_path/"s.py"))
@@ -72,6 +77,7 @@ def test_a_notebook_runs_in_the_environment_of_its_header(by_notebook, kernel, t
     path = notebook(tmp_path/"n.ipynb", header(["idna"]) + "import idna")
     assert kernel(by_notebook, JPY_SESSION_NAME=str(path)).run("import idna; 1").result == "1"
 
+@pytest.mark.slow
 def test_equal_headers_share_an_environment(by_notebook, kernel, tmp_path):
     paths = [notebook(tmp_path/f"{name}.ipynb", header(["idna"])) for name in "ab"]
     first,second = [prefix(kernel(by_notebook, JPY_SESSION_NAME=str(path))) for path in paths]
@@ -89,6 +95,7 @@ def test_a_notebook_without_header_and_project_runs_in_our_python(by_notebook, k
 def test_a_console_has_a_name_that_is_no_file(by_notebook, kernel, tmp_path):
     assert prefix(kernel(by_notebook, cwd=tmp_path, JPY_SESSION_NAME="console-1")) == sys.prefix
 
+@pytest.mark.slow
 def test_without_network_a_lock_is_enough(kernel, tmp_path):
     name = install("--project", project(tmp_path/"p", "idna"), "--name", "offline")
     kernel(name)
@@ -121,6 +128,7 @@ def test_code_beside_such_lines_is_refused(unsolvable):
     r = unsolvable.run("!echo mended\nprint(1)")
     assert r.status == "error" and r.stdout == ""
 
+@pytest.mark.slow
 def test_a_project_is_mended_from_the_notebook(unsolvable, kernel):
     assert unsolvable.run("!uv add 'idna<99'", timeout=60).status == "ok"
     assert kernel("unsolvable").run("import idna; 1").result == "1"

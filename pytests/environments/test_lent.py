@@ -54,18 +54,21 @@ def test_tracebacks_completion_history_and_comms_work(bare, kernel):
 
 # -- what is there already
 
+@pytest.mark.slow
 def test_its_own_ipython_is_used_where_that_is_new_enough(venv, kernel):
     folder = venv("ipython==9.4.0")
     kc = kernel(install("--python", folder, "--name", "ipython94"))
     assert evaluate(kc, "import IPython; IPython.__version__") == "9.4.0"
     assert evaluate(kc, "IPython.__file__").startswith(str(folder))
 
+@pytest.mark.slow
 def test_an_ipython_that_is_too_old_gives_way(venv, kernel):
     folder = venv("ipython==8.20.0", "traitlets==5.9.0", "pygments==2.17.2")
     kc = kernel(install("--python", folder, "--name", "ipython820"))
     assert evaluate(kc, "import IPython; IPython.version_info[0]") >= 9
     assert evaluate(kc, "import traitlets; traitlets.version_info[:2]") >= (5, 13)
 
+@pytest.mark.slow
 def test_a_package_of_the_users_stays_in_front(venv, kernel):
     folder = venv("pygments==2.17.2")
     kc = kernel(install("--python", folder, "--name", "pygments217"))
@@ -76,6 +79,7 @@ def test_modules_beside_the_notebook_are_the_users(bare, kernel, tmp_path):
     kc = kernel(bare, cwd=tmp_path)
     assert evaluate(kc, "import comm; comm.mine") == 1
 
+@pytest.mark.slow
 def test_nothing_of_the_environment_is_changed(venv, kernel):
     folder = venv(name="untouched")
     before = contents(folder)
@@ -96,11 +100,13 @@ def test_a_read_only_environment_will_do(venv, kernel):
 
 plot = "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()"
 
+@pytest.mark.slow
 def test_figures_are_shown(venv, kernel):
     kc = kernel(install("--python", venv("matplotlib"), "--name", "plots"))
     assert "image/png" in kc.run(plot).of("display_data")[0]["data"]
     assert kc.run("%matplotlib inline").status == "ok"
 
+@pytest.mark.slow
 def test_scripts_that_a_cell_runs_can_plot(venv, kernel, tmp_path):
     (tmp_path/"plot.py").write_text("import matplotlib; matplotlib.use('agg')\nimport matplotlib.pyplot\nprint('done')")
     kc = kernel(install("--python", venv("matplotlib"), "--name", "plots"), cwd=tmp_path)
@@ -112,25 +118,30 @@ def test_commands_find_the_environment_first(bare, venv, kernel):
     kc = kernel(bare, VIRTUAL_ENV="/the/servers")
     assert kc.run("!which python; echo $VIRTUAL_ENV").stdout.split() == [str(venv()/"bin/python"), str(venv())]
 
+@pytest.mark.slow
 def test_a_python_in_no_environment_has_no_virtual_env(kernel):
     kc = kernel(install("--python", find(f"{sys.version_info[0]}.{sys.version_info[1]}"), "--name", "plain"),
         VIRTUAL_ENV="/the/servers")
     assert evaluate(kc, "import os; 'VIRTUAL_ENV' in os.environ") is False
 
+@pytest.mark.slow
 def test_pip_without_pip_goes_through_uv(venv, kernel):
     kc = kernel(install("--python", venv(name="nopip"), "--name", "nopip"))
     assert "idna" in kc.run("%pip install idna", timeout=60).stdout
     assert kc.run("import idna; 1").result == "1"
     assert "idna" in kc.run("%pip list").stdout and "idna" in kc.run("%uv pip list").stdout
 
+@pytest.mark.slow
 def test_pip_without_pip_and_uv_says_what_to_do(venv, kernel, tmp_path):
     kc = kernel(install("--python", venv(name="nothing"), "--name", "nothing"), PATH="/usr/bin:/bin", HOME=str(tmp_path))
     assert "ensurepip" in kc.run("%pip install idna").stdout
 
+@pytest.mark.slow
 def test_pip_is_the_environments_where_it_has_one(venv, kernel):
     kc = kernel(install("--python", venv("pip"), "--name", "withpip"))
     assert str(venv("pip")) in kc.run("%pip --version", timeout=60).stdout
 
+@pytest.mark.slow
 def test_conda_variables_are_set(venv, kernel):
     folder = venv(name="conda")
     (folder/"conda-meta").mkdir()
@@ -142,6 +153,7 @@ def test_conda_variables_are_set(venv, kernel):
 
 # -- bytecode, other versions, upgrades
 
+@pytest.mark.slow
 def test_bytecode_for_another_python_lies_in_our_cache(venv, places):
     other = next(o for o in ("3.12", "3.13", "3.11") if not sys.version.startswith(o))
     install("--python", venv(version=other), "--name", "other")
@@ -151,6 +163,7 @@ def test_bytecode_for_another_python_lies_in_our_cache(venv, places):
     import ipymini
     assert not list(Path(ipymini.__file__).parent.rglob(f"*.{tag}.pyc"))
 
+@pytest.mark.slow
 def test_pyzmq_for_another_python_is_fetched_once_and_said_so(venv, places):
     other = "3.12" if sys.version_info[:2] == (3, 11) else "3.11"
     shutil.rmtree(places/"cache/ipymini", ignore_errors=True)
@@ -158,6 +171,7 @@ def test_pyzmq_for_another_python_is_fetched_once_and_said_so(venv, places):
     assert [re.findall("Fetching .*", text) != [] for text in said] == [True, False]
     assert "pyzmq" in said[0]
 
+@pytest.mark.slow
 def test_a_kernel_whose_ipymini_has_moved_says_what_to_run(venv):
     start = folder_of(install("--python", venv(), "--name", "moved"))/"start.py"
     start.write_text(re.sub("^boot = .*$", "boot = '/gone/boot.py'", start.read_text(), flags=re.M))

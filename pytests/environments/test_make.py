@@ -11,6 +11,10 @@ def test_nothing_asked_for_is_our_own(): assert python_for() == sys.executable
 
 def test_a_path_is_itself(): assert python_for(sys.executable) == sys.executable
 
+def test_uv_is_not_told_of_the_environment_of_whoever_runs_us(monkeypatch):
+    monkeypatch.setenv("VIRTUAL_ENV", "/somewhere")
+    assert "VIRTUAL_ENV" not in make.environ()
+
 @pytest.mark.parametrize("version", ["3.8", "3.9", "3.12"])
 def test_a_version_is_found(version):
     find(version)

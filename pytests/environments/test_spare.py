@@ -30,6 +30,7 @@ def test_a_restart_takes_the_spare(served, own):
         server.restart(id)
         assert server.value(id, f"__import__('os').getpid(), {is_spare}") == (pid, True)
 
+@pytest.mark.slow
 def test_a_lent_kernel_has_spares(served, venv):
     server = served()
     id = server.start(install("--python", venv(), "--name", "lent"))
@@ -38,12 +39,14 @@ def test_a_lent_kernel_has_spares(served, venv):
     assert server.value(id, f"__import__('os').getpid(), {is_spare}, __import__('sys').prefix") == (pid, True,
         str(venv()))
 
+@pytest.mark.slow
 def test_the_next_notebook_takes_the_spare(served, own):
     server = served()
     server.start(own)
     pid, = server.ready()
     assert server.value(server.start(own), "__import__('os').getpid()") == pid
 
+@pytest.mark.slow
 def test_a_spare_becomes_what_it_would_have_been(served, own, tmp_path):
     "Variables, folder, arguments, standard input, the command line that ps shows."
     server = served(A_B="1")
@@ -57,6 +60,7 @@ def test_a_spare_becomes_what_it_would_have_been(served, own, tmp_path):
     assert f"kernel-{id}.json" in words[words.index("-f")+1]
     assert words[1:5] == ["-P", "-Xfrozen_modules=off", "-m", "ipymini"]
 
+@pytest.mark.slow
 def test_a_dead_spare_is_not_missed(served, own):
     server = served()
     id = server.start(own)
@@ -66,6 +70,7 @@ def test_a_dead_spare_is_not_missed(served, own):
     server.restart(id)
     assert server.value(id, is_spare) is False
 
+@pytest.mark.slow
 def test_two_restarts_at_once_end_in_a_kernel(served, own):
     server = served()
     id = server.start(own)
@@ -74,6 +79,7 @@ def test_two_restarts_at_once_end_in_a_kernel(served, own):
     server.restart(id)
     assert server.value(id, "1 + 1") == 2
 
+@pytest.mark.slow
 def test_a_package_that_changed_makes_a_spare_stale(served, venv):
     server = served()
     folder = venv(name="stale")
@@ -84,6 +90,7 @@ def test_a_package_that_changed_makes_a_spare_stale(served, venv):
     server.restart(id)
     assert server.value(id, f"__import__('os').getpid(), {is_spare}") == (pid, False)
 
+@pytest.mark.slow
 def test_a_kernel_with_another_pythonpath_is_started_plainly(served, own, tmp_path):
     server = served()
     id = server.start(own)
@@ -96,6 +103,7 @@ def test_a_kernel_with_another_pythonpath_is_started_plainly(served, own, tmp_pa
         assert server.value(other, f"{str(tmp_path)!r} in __import__('sys').path, {is_spare}") == (True, False)
     finally: file.write_text(json.dumps(spec))
 
+@pytest.mark.slow
 def test_at_most_two_wait(served, own, venv):
     server = served()
     for name in (own, *(install("--python", venv(name=f"many{i}"), "--name", f"many{i}") for i in range(2))):
@@ -113,6 +121,7 @@ def test_no_spare_outlives_a_server_that_is_killed(served, own):
     until(lambda: not os.path.exists(f"/proc/{pid}") or not waits(pid)
         and " Z " in Path(f"/proc/{pid}/stat").read_text(), "the spare to end")
 
+@pytest.mark.slow
 def test_no_spare_outlives_a_server_that_ends(served, own):
     server = served()
     server.start(own)
@@ -120,6 +129,7 @@ def test_no_spare_outlives_a_server_that_ends(served, own):
     server.stop()
     until(lambda: not os.path.exists(f"/proc/{pid}"), "the spare to end")
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", [dict(IPYMINI_SPARE="0"), dict(JUPYTERHUB_USER="someone")])
 def test_spares_are_switched_off(served, own, env):
     server = served(**env)
@@ -127,6 +137,7 @@ def test_spares_are_switched_off(served, own, env):
     server.restart(id)
     assert server.value(id, is_spare) is False and server.spares() == []
 
+@pytest.mark.slow
 def test_kernels_of_others_are_started_as_ever(served, places):
     pytest.importorskip("ipykernel", reason="NOT TESTED: ipykernel is not installed")
     folder = places/"data/kernels/plain"

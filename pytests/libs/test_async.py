@@ -68,7 +68,7 @@ def test_tornado_serves_between_cells(kc):
         "srv.add_sockets([sock])\n"
         "sock.getsockname()[1]", timeout=60)
     from urllib.request import urlopen
-    assert urlopen(f"http://127.0.0.1:{r.result}", timeout=10).read() == b"hi"
+    assert urlopen(f"http://127.0.0.1:{r.result}", timeout=60).read() == b"hi"
 
 def test_dask_computes_in_this_process(fresh):
     kc = fresh()
@@ -125,6 +125,6 @@ def test_uvicorn_like_servers_run_as_tasks(kc):
         "s = await asyncio.start_server(echo, '127.0.0.1', 0)\n"
         "s.sockets[0].getsockname()[1]")
     import socket
-    with socket.create_connection(("127.0.0.1", int(r.result)), timeout=10) as c:
+    with socket.create_connection(("127.0.0.1", int(r.result)), timeout=60) as c:
         c.sendall(b"hey\n")
         assert c.recv(10) == b"hey\n"

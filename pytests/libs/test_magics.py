@@ -15,10 +15,12 @@ def paged(r):
 
 # -- the kernel's
 
+@pytest.mark.slow
 def test_connect_info_shows_ports_and_file(kc):
     out = kc.run("%connect_info").stdout
     assert '"shell_port"' in out and "--existing" in out
 
+@pytest.mark.slow
 def test_qtconsole_opens_one_on_this_kernel(fresh, tmp_path):
     "Stands in for qtconsole: a module that writes down its arguments"
     kc,said = fresh(),tmp_path/"said.json"
@@ -55,6 +57,7 @@ def test_less_shows_python_in_colours(kc, tmp_path):
     r = kc.run(f"%less {tmp_path}/f.py")
     assert "\x1b[" in r.content["payload"][0]["data"]["text/plain"] and "def f(): pass" in paged(r)
 
+@pytest.mark.slow
 def test_man_shows_a_page_in_the_pager(fresh, tmp_path):
     "Stands in for man, which few containers have"
     kc = fresh()
@@ -170,6 +173,7 @@ def test_save_and_load(kc, tmp_path):
     (load,) = kc.run(f"%load {tmp_path}/s.py").content["payload"]
     assert load["source"] == "set_next_input" and "saved = 5" in load["text"]
 
+@pytest.mark.slow
 def test_notebook_writes_the_cells(fresh, tmp_path):
     kc = fresh()
     kc.run("one = 1")
@@ -183,6 +187,7 @@ def test_logstart(kc, tmp_path):
     kc.run("%logstop")
     assert "logged = 1" in (tmp_path/"log.py").read_text()
 
+@pytest.mark.slow
 def test_store_keeps_a_variable_for_the_next_kernel(fresh, tmp_path):
     before,after = fresh(IPYTHONDIR=str(tmp_path)),fresh(IPYTHONDIR=str(tmp_path))
     assert "Stored 'kept' (int)" in before.run("kept = 3\n%load_ext storemagic\n%store kept").stdout
@@ -206,6 +211,7 @@ def test_autoreload_gives_instances_new_methods(kc, tmp_path):
 
 # -- code that is run
 
+@pytest.mark.slow
 def test_run_a_script_and_a_notebook(kc, tmp_path):
     import nbformat.v4 as v4, nbformat
     (tmp_path/"s.py").write_text("print(__name__)\ny = 5")
@@ -257,6 +263,7 @@ def test_run_a_notebook_that_awaits(kc, tmp_path):
 def test_a_cell_runs_a_cell_that_awaits(kc):
     assert kc.run("get_ipython().run_cell('import asyncio\\nawait asyncio.sleep(.01, 5)').result").result == "5"
 
+@pytest.mark.slow
 def test_uv_and_conda_are_run_for_this_python(fresh, tmp_path):
     "Stand-ins tell how they were called; ipykernel runs the module uv, we run the program"
     kc = fresh()

@@ -7,7 +7,7 @@ def exists(pid):
     except (FileNotFoundError, ProcessLookupError): return False
     return state != "Z"
 
-def until_gone(pids, seconds):
+def until_gone(pids, seconds=30):
     end = time.monotonic() + seconds
     while any(map(exists, pids)):
         if time.monotonic() > end: return False

@@ -36,11 +36,13 @@ def test_an_interrupt_that_is_caught_there_is_still_raised(p):
 def test_a_builtin_is_interrupted(p):
     with interrupts(.3), pytest.raises(KeyboardInterrupt): p.time.sleep(60)
 
+@pytest.mark.slow
 def test_the_third_interrupt_ends_a_deaf_pod():
     with pod() as p:
         p.run(deaf)
         with interrupts(.3, .9, 1.5), pytest.raises(PodError, match="it did not heed three interrupts"): p.deaf()
 
+@pytest.mark.slow
 def test_interrupts_in_quick_succession_count_as_one():
     with pod() as p:
         p.run(deaf.replace("while True", "for i in range(8)").replace("60", ".3"))
@@ -55,6 +57,7 @@ def test_a_call_that_takes_too_long_is_interrupted(p):
 
 def test_a_call_that_is_quick_enough_is_not(p): assert p.abs.timeout_(20)(-1) == 1
 
+@pytest.mark.slow
 def test_a_deaf_pod_is_ended_by_its_time_limit():
     with pod() as p:
         p.run(deaf)

@@ -53,6 +53,7 @@ def script():
 
 def test_the_notebook_has_40_cells(): assert len(pod_notebook.cells) == 40
 
+@pytest.mark.slow
 def test_a_notebook_gives_the_same_everywhere(kc, script):
     seen = [outcome(run(kc, code)) for code in pod_notebook.cells]
     for code,here,there in zip(pod_notebook.cells, seen, script): assert here == there, code

@@ -35,6 +35,7 @@ def test_calls_and_arrays_leave_memory_flat():
         after = memory(os.getpid()),memory(p.pid)
         assert after[0] - before[0] < 15 and after[1] - before[1] < 15, f"MB before {before}, after {after}"
 
+@pytest.mark.slow
 def test_kills_at_random_moments_are_clean_errors():
     import random
     rng,deaths = random.Random(1),0

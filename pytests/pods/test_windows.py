@@ -50,6 +50,7 @@ def test_an_interrupt_ends_the_call_and_keeps_the_state(p, code):
 def test_a_call_that_takes_too_long_is_interrupted(p):
     with pytest.raises(TimeoutError, match="the pod keeps its state"): p.time.sleep.timeout_(.2)(60)
 
+@pytest.mark.slow
 def test_the_third_interrupt_ends_a_deaf_pod(own):
     own.run(deaf)
     with interrupts(.3, .9, 1.5), pytest.raises(PodError, match="it did not heed three interrupts"): own.deaf()
@@ -134,7 +135,7 @@ def test_close_ends_a_busy_pod_and_what_it_started(own):
     wait_for(lambda: own._core.link.sent, "the call to be sent")
     own.close()
     thread.join(10)
-    assert not thread.is_alive() and until_gone(pids, 5)
+    assert not thread.is_alive() and until_gone(pids)
 
 def test_a_closed_pod_leaves_no_descriptor(words):
     def descriptors(): return len(os.listdir("/proc/self/fd"))
@@ -161,7 +162,7 @@ with pytest.MonkeyPatch.context() as m, like_windows(m) as words:
         pid = int(parent.stdout.readline())
         assert exists(pid)
         parent.kill()
-        assert until_gone([pid], 5), f"{pid} outlived its parent"
+        assert until_gone([pid]), f"{pid} outlived its parent"
 
 # -- sockets that find each other by a port
 
