@@ -30,6 +30,18 @@ def test_a_message_waits_for_the_cell_that_opened_its_comm(kc, sub):
     handled(kc, say(kc, begun(kc, cell), sub))
     assert kc.run("order").result == "['cell', ('callback', True)]"
 
+def test_a_message_waits_for_the_cell_that_opened_its_comm_though_its_subshell_is_busy(kc, sub):
+    define(kc, "order.append('callback')")
+    kc.run("go = []")
+    cell = kc.cell("made = make()\nwhile not go: time.sleep(.001)\norder.append('cell')")
+    id = begun(kc, cell)
+    busy = kc.cell("print('busy'); time.sleep(.3)", subshell=sub)
+    begun(kc, busy)
+    said = say(kc, id, sub)
+    kc.run("go.append(1)", subshell=sub)  # behind the message, were that in the queue of the subshell
+    handled(kc, said)
+    assert kc.run("order").result == "['cell', 'callback']"
+
 def test_a_message_waits_for_the_cell_that_sent_on_its_comm_last(kc, sub):
     define(kc, "order.append('callback')")
     kc.run("made = make()")
