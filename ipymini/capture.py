@@ -1,7 +1,6 @@
 """What child processes and C code write to file descriptors 1 and 2, as text on the streams. POSIX alone.
 
-`Capture` has a thread that reads at all times; what is to come behind all that was written before calls `catch_up` or
-`drain` first."""
+`Capture` has a thread that reads at all times; what is to come behind all that was written before calls `catch_up` first."""
 import codecs, os, select, threading
 from contextvars import Context
 

@@ -10,7 +10,7 @@ from types import CoroutineType
 
 from .cell import Cell
 from .channels.connection import ports
-from .contents import UnknownSubshellError, aborted_reply, error_reply, integer, kernel_info, require
+from .contents import aborted_reply, error_reply, integer, kernel_info, require
 from .parent import parent
 from .subshells import Subshells, quick
 from .system.clock import clock
@@ -28,6 +28,7 @@ class Kernel:
         self.sockets = sockets
         self.iopub = sockets.iopub
         self.wire = sockets.wire
+        self.topics = Topics(self.wire.session)
         self.ending = ending
         self.subshells = Subshells(self.serve_shell)
         self.bridge = None                   # IPython, once it is loaded
@@ -72,7 +73,7 @@ class Kernel:
     async def serve_shell(self, subshell, msg):
         "Serve what came on the shell channel, and see that nobody takes the kernel for idle while a cell runs on."
         try: await self.serve(self.sockets.shell, subshell, msg)
-        finally: self.subshells.served(subshell, msg)
+        finally: self.subshells.overtaking.served(subshell, msg)
         running = self.subshells.running_beside(subshell, msg)
         if running: self.still_busy(running)
 
@@ -87,14 +88,14 @@ class Kernel:
             if replies and not self.ending.is_forced:  # what was cut off has no result
                 send_reply = partial(send_behind_output, channel, msg, self.pack_reply(msg, content))
         finally: self.tell_idle(msg, token, send_reply)
-        self.ending.begin_if_decided()
+        if self.ending.is_decided: self.ending.begin_soon()
 
     async def answer(self, channel, subshell, msg):
         "The content of the reply to `msg`; None if it gets none."
         on_control = channel is self.sockets.control
         handler = (control_handlers if on_control else shell_handlers).get(msg.type)
         if not handler: return log(f"{channel.name}: nobody handles {msg.type!r}")
-        if not (subshell or on_control) and self.subshells.are_open: raise UnknownSubshellError(msg["header"].get("subshell_id"))
+        if not (subshell or on_control): self.subshells.check_named(msg)
         if on_control and msg.type in needs_bridge: self.loaded.wait(30)
         content = handler(self, subshell, msg)
         return await content if isinstance(content, CoroutineType) else content
@@ -114,7 +115,7 @@ class Kernel:
 
     def tell_idle(self, msg, token, send_reply):
         "Tell that `msg` is done, and send its reply, behind the output if there was some: some clients take it for the end of a cell."
-        frames = self.wire.pack("status", dict(execution_state="idle"), msg, ids=[self.topic_of("status")])
+        frames = self.wire.pack("status", dict(execution_state="idle"), msg, ids=[self.topics["status"]])
         with self.status_lock:
             msg.ended = True
             follows_output = msg.has_output  # read once: a thread of the cell may print right now
@@ -134,21 +135,19 @@ class Kernel:
 
     def publish(self, kind, content, msg=None, metadata=None, buffers=(), topic=None):
         "Send `content` to everybody on behalf of `msg`, by default the request that this runs for; of nobody's, the newest cell."
-        topic = topic or self.topic_of(kind)
+        topic = topic or self.topics[kind]
         self.iopub.send(self.wire.pack(kind, content, msg or parent.get() or parent.latest, metadata, buffers, [topic]))
-
-    def topic_of(self, kind): return topics.get(kind) or f"kernel.{self.wire.session}.{kind}".encode()
 
     def greeting(self):
         "Frames that tell who subscribes within the start that the kernel begins."
-        return self.wire.pack("status", dict(execution_state="starting"), ids=[self.topic_of("status")])
+        return self.wire.pack("status", dict(execution_state="starting"), ids=[self.topics["status"]])
 
     def output(self, kind, content, msg=None, **kw):
         "Publish what user code puts out: unlike ours, it waits while the readers are behind."
         msg = msg or parent.get() or parent.latest
         if msg: msg.has_output = True
         self.publish(kind, content, msg, **kw)
-        self.iopub.wait_for_room()
+        if self.iopub.backlog.is_full: self.iopub.wait_for_room()
 
     def write(self, name, text, msg=None):
         "Put `text` on the stream `name`: both of class str, as methods of a user's class would run on our threads."
@@ -169,6 +168,17 @@ class Kernel:
         self.ending.decide(0, delay)
         self.publish("shutdown_reply", content)
         return content
+
+class Topics(dict):
+    "The topic of each kind of message, of the kernel whose messages have `session`."
+    def __init__(self, session):
+        super().__init__(dict.fromkeys(("display_data", "update_display_data", "clear_output"), b"display_data"))
+        self["debug_event"] = b"debug_event"
+        self.session = session
+
+    def __missing__(self, kind):
+        self[kind] = topic = f"kernel.{self.session}.{kind}".encode()
+        return topic
 
 def run_now(coro):
     "Run `coro`, which waits for nothing, to its end."
@@ -307,4 +317,3 @@ shell_handlers = dict(shared, execute_request=execute, comm_open=comm, comm_msg=
 control_handlers = dict(shared, execute_request=refuse_to_execute, usage_request=tell_usage, debug_request=debug, replay_request=replay,
     create_subshell_request=create_subshell, delete_subshell_request=delete_subshell, list_subshell_request=list_subshell)
 needs_bridge = {"debug_request", *quick} - {"kernel_info_request"}
-topics = dict(display_data=b"display_data", update_display_data=b"display_data", clear_output=b"display_data", debug_event=b"debug_event")

@@ -46,9 +46,9 @@ class Ending:
         "True if nobody asked for it by a request: what it cuts off gets no reply, so that clients see a kernel that died."
         return bool(self.status)
 
-    def begin_if_decided(self):
-        "Begin the end once the request that asked for it is answered."
-        if self.is_decided: threading.Timer(self.delay, self.begin).start()
+    def begin_soon(self):
+        "Begin the end, as the request that asked for it is answered."
+        threading.Timer(self.delay, self.begin).start()
 
 class Lifecycle:
     "One kernel process, on the connection file `file`. Raises: BadConnection, UnknownScheme."

@@ -54,7 +54,7 @@ class Output:
 
     def drain(self):
         "Wait until what has been written to file descriptors 1 and 2 so far is queued."
-        if self.capture: self.capture.drain()
+        if self.capture: self.capture.catch_up()
 
     def input(self, prompt=""): return self.question(str(prompt), False)
     def getpass(self, prompt="Password: ", stream=None, *, echo_char=None): return self.question(str(prompt), True)
@@ -190,7 +190,8 @@ class OutStream(Hooked, io.TextIOBase):
 
     def mend(self):
         "Open file descriptor 1 or 2 anew if a cell has closed it."
-        if not same_file(self.fd, self.fd): os.dup2(self.kept_fd, self.fd)
+        try: os.fstat(self.fd)
+        except OSError: os.dup2(self.kept_fd, self.fd)
 
 def as_str(text):
     "`text` without what its class makes of it. Raises: TypeError."

@@ -5,6 +5,7 @@ main thread runs. The wakeup descriptor tells the control thread of the same sig
 thread is stuck: it interrupts the subshells and the prompts, shows where a cell is stuck, and ends the kernel. What an
 interrupt does in each state is the table in `interrupts`."""
 import os, signal, sys, threading
+from _signal import getsignal  # that of `signal` looks for an enum first: ten times as long, in each cell
 from socket import socketpair
 
 from .system import processes, stacks
@@ -46,7 +47,7 @@ class Signals:
         "Take the signals, also from a cell that has taken them. On the main thread."
         signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
         for num in caught:
-            if signal.getsignal(num) != self.on_signal: signal.signal(num, self.on_signal)
+            if getsignal(num) != self.on_signal: signal.signal(num, self.on_signal)
 
     # -- on the main thread, wherever user code or we happen to be
 

@@ -87,6 +87,10 @@ class Subshell:
 
     # -- the queue
 
+    def is_free(self):
+        "True if nothing waits or is handled; whatever leaves the queue is handled first."
+        return not self.queue and not self.msg
+
     def enqueue(self, msg):
         "Have `msg` handled after those that wait."
         self.queue.append(msg)

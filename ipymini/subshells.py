@@ -14,6 +14,7 @@ from .contents import UnknownSubshellError
 from .system.clock import clock
 
 quick = {f"{name}_request" for name in ("complete", "inspect", "is_complete", "history", "kernel_info", "comm_info")}
+at_once = {"kernel_info_request", "comm_info_request"}  # the shell thread answers these if nothing is before them: a hop less
 comm_types = "comm_open","comm_msg","comm_close"
 may_overtake = quick.union(comm_types)
 patience = .05  # seconds that a cell has run, and a comm message has waited, before the one overtakes the other
@@ -33,17 +34,25 @@ class Subshells:
     # -- the way in, on the shell thread
 
     def route(self, msg):
-        "Queue `msg` in the subshell that it names; False if that is not there, or the message can be answered without any."
+        "Queue `msg` in the subshell that it names; False if that is not there, or the message can be answered without any, at once."
         if not self.are_open:
             if msg.type == "kernel_info_request": return False
             self.early.append(msg)
             return True
-        id = msg["header"].get("subshell_id")
-        named = self.by_id.get(id) if id is None or isinstance(id, str) else None
-        if not named: return False
+        named = self.named(msg)
+        if not named or msg.type in at_once and named.is_free(): return False
         if msg.type in comm_types: self.overtaking.enqueue_comm(msg, named)
         else: self.enqueue(msg, named)
         return True
+
+    def named(self, msg):
+        "The subshell that `msg` names, or None."
+        id = msg["header"].get("subshell_id")
+        return self.by_id.get(id) if id is None or isinstance(id, str) else None
+
+    def check_named(self, msg):
+        "Raises: UnknownSubshellError, if `msg` names a subshell that is not there."
+        if self.are_open and not self.named(msg): raise UnknownSubshellError(msg["header"].get("subshell_id"))
 
     def enqueue(self, msg, subshell):
         "Queue `msg`; what is quick is answered from the side if `subshell` is not free soon."
@@ -63,11 +72,7 @@ class Subshells:
         self.by_id[None] = self.main
         return self.early
 
-    # -- while and after a message is served
-
-    def served(self, subshell, msg):
-        "Note that `subshell` has served `msg`."
-        self.overtaking.served(subshell, msg)
+    # -- after a message is served
 
     def running_beside(self, subshell, msg):
         "The subshell whose cell still runs though the idle of `msg`, just published, hides that; or None."

@@ -1,6 +1,10 @@
-"What things cost, as counts that no load changes: calls of the operating system"
+"What things cost, as counts that no load changes: calls of the operating system, threads that a request passes"
 import shutil, signal, subprocess, pytest
 from ast import literal_eval
+from helpers import until
+from ipymini.subshells import Subshells
+from ipymini.wire import Msg
+from types import SimpleNamespace
 
 prints = 500
 
@@ -61,3 +65,33 @@ def test_colors_of_a_style_are_worked_out_once(kc, fact):
     kc.run("try: 1/0\nexcept ZeroDivisionError: get_ipython().showtraceback()")  # which imports what is changed
     kc.run(same_style)
     assert kc.run(fact).result == "True"
+
+# -- threads
+
+note_threads = """
+import threading, ipymini.kernel
+_threads = []
+def _noting(answer):
+    def noted(*args):
+        _threads.append(threading.current_thread().name)
+        return answer(*args)
+    return noted
+for _type in ("kernel_info_request", "comm_info_request"): ipymini.kernel.shell_handlers[_type] = _noting(ipymini.kernel.shell_handlers[_type])
+"""
+
+@pytest.mark.parametrize("kind", ["kernel_info_request", "comm_info_request"])
+def test_what_a_free_kernel_knows_by_heart_needs_no_other_thread_than_shells(own_kc, kind):
+    own_kc.run(note_threads)
+    until(lambda: own_kc.request(kind).status == "ok" and "'shell'" in own_kc.run("_threads").result, "an answer of the shell thread")
+
+@pytest.mark.parametrize("is_free", [True, False])
+@pytest.mark.parametrize("kind", ["kernel_info_request", "comm_info_request", "history_request"])
+def test_what_the_kernel_knows_by_heart_waits_for_what_is_before_it(kind, is_free):
+    queued = []
+    subshells = Subshells(None)
+    subshells.main = SimpleNamespace(is_free=lambda: is_free, enqueue=queued.append, queue=[], msg=None)
+    subshells.open()
+    msg = Msg(dict(msg_type=kind, msg_id="1"))
+    answered_now = is_free and kind != "history_request"  # which may take long
+    assert subshells.route(msg) is not answered_now
+    assert queued == ([] if answered_now else [msg])

@@ -32,6 +32,7 @@ class Backlog:
     def __init__(self):
         self.batches = deque([Batch()])
         self.size = 0         # bytes queued
+        self.is_full = False  # True while these are more than `queue_limit`
         self.lock = RLock()   # protects the size, the last batch from being dropped and the last text from being taken while text is added;
                               # reentrant: a finaliser or signal handler may print, too
         self.room = Event()   # writers wait for it
@@ -60,6 +61,7 @@ class Backlog:
             else:
                 self.size += overhead
                 texts.append(Text(name, parent, text, thread))
+            self.is_full = self.size > queue_limit
 
     def drop_front(self):
         "Drop the first batch, which was sent and is not open, if nobody has written into it meanwhile."
@@ -71,14 +73,15 @@ class Backlog:
         for batch in self.batches.copy(): batch.call()
 
     def grow(self, count):
-        with self.lock: self.size += count
+        with self.lock:
+            self.size += count
+            self.is_full = self.size > queue_limit
 
     def shrink(self, count):
-        with self.lock: self.size -= count
+        with self.lock:
+            self.size -= count
+            self.is_full = self.size > queue_limit
         if self.size < queue_limit//2: self.room.set()
-
-    @property
-    def is_full(self): return self.size > queue_limit
 
     @property
     def is_half_full(self): return self.size > queue_limit//2

@@ -1,7 +1,7 @@
 """A socket and the thread that alone touches it: shell, control, and what iopub and stdin are made of; the heartbeat.
 
 Read `Channel.serve` for what its thread does; other threads call `send`, `fence` and `stop`."""
-import atexit, sys
+import atexit, select
 from collections import deque
 from functools import lru_cache
 from threading import Thread, get_ident
@@ -13,16 +13,13 @@ from .. import limits
 from ..wire import BadMessage, Duplicate
 
 shared_size = 2**18  # bytes of a message from which on zmq gets our memory, not a copy of it
-# pyzmq makes a C int of the time at each poll, to see how long an interrupted one has waited:
-# what freezes time must not find its clock, either
-sys.modules[zmq.zmq_poll.__module__].monotonic = lambda: 0
 # pyzmq's Python layer over these costs more than they do; as ints its constants are not enums that it has to make
 Context = zmq.Context
 Socket = zmq.backend.Socket
 send = Socket.send
 recv = Socket.recv
 get = Socket.get
-events,pollin,rcvmore,sndmore = map(int, (zmq.EVENTS, zmq.POLLIN, zmq.RCVMORE, zmq.SNDMORE))
+descriptor,events,pollin,rcvmore,sndmore = map(int, (zmq.FD, zmq.EVENTS, zmq.POLLIN, zmq.RCVMORE, zmq.SNDMORE))
 
 class Channel(Thread):
     "A socket and the only thread that touches it; it sleeps in `poll` until the wire or its `waker` rouses it."
@@ -83,13 +80,13 @@ class Channel(Thread):
 
     def serve(self):
         "Hand on what comes and send what is queued, until `stop`."
-        poller = zmq.Poller()
-        for source in (self.sock, *self.watched): poller.register(source, zmq.POLLIN)
+        ready = {get(self.sock, descriptor): self.receive, **self.watched}  # first what came, then those who wait for it to be handed on
+        poller = poller_of(ready)
         while self.has_queued() or not self.is_closing:
-            for source,_ in poller.poll(self.due()):
-                is_over = source in self.watched and self.watched[source]()
-                if is_over: poller.unregister(source)  # it can be read for ever
-            self.receive()
+            self.receive()  # its descriptor may tell nothing of what was there before, or came while we sent
+            for fd,_ in poller.poll(self.due()):
+                is_over = ready[fd]()
+                if is_over: poller.unregister(fd)  # it can be read for ever
             self.pump()
 
     def has_queued(self): return bool(self.calls)
@@ -105,6 +102,7 @@ class Channel(Thread):
             frames = [recv(self.sock)]
             while get(self.sock, rcvmore): frames.append(self.next_frame(len(frames)))
             self.take(frames)
+        self.waker.wake()  # there may be more
 
     def next_frame(self, index):
         "The next frame of a message; buffers, which are behind the seven others that a message of a client has, are not copied."
@@ -130,6 +128,24 @@ class Channel(Thread):
         if not is_copied: share_to_the_end()
         for frame in frames[:-1]: send(self.sock, frame, sndmore, is_copied)
         send(self.sock, frames[-1], 0, is_copied)
+
+def poller_of(fds):
+    "What waits until one of `fds` can be read, as `select.poll` does."
+    if not hasattr(select, "poll"): return Selecting(fds)  # Windows
+    poller = select.poll()
+    for fd in fds: poller.register(fd, select.POLLIN)
+    return poller
+
+class Selecting:
+    "What `select.poll` does, by `select`."
+    def __init__(self, fds): self.fds = list(fds)
+
+    def poll(self, timeout):
+        "Pairs of descriptors that can be read and what happened to them, after so many milliseconds at most; None: wait for ever."
+        seconds = None if timeout is None else timeout/1000
+        return [(fd, None) for fd in select.select(self.fds, [], [], seconds)[0]]
+
+    def unregister(self, fd): self.fds.remove(fd)
 
 @lru_cache
 def share_to_the_end():
