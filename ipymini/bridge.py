@@ -67,12 +67,12 @@ class Bridge:
         self.out.mend()
         sys.displayhook = self.ip.displayhook
         writer = self.history_writer
-        if cell.is_stored and not writer.is_settled: writer.settle(attended=cell.content.get("allow_stdin", True))
+        if cell.is_stored and not writer.is_settled: writer.settle(attended=msg["content"].get("allow_stdin", True))
         try: result = await self.run(cell, cell_id=msg["metadata"].get("cellId"))
         except BaseException as e: error = self.unfinished(cell, e)
         else: error = result.error_before_exec or result.error_in_exec or cell.failure
-        reply = self.succeeded(cell) if error is None else self.failed(cell, error)
-        if cell.store_history: writer.save_soon()
+        reply = self.succeeded(msg) if error is None else self.failed(cell, error)
+        if cell.is_stored: writer.save_soon()
         return self.ended(cell, reply)
 
     async def run(self, cell, cell_id):
@@ -80,7 +80,7 @@ class Bridge:
         ip = self.ip
         result = None
         transformed = transform(ip, cell)
-        running = ip.run_cell_async(cell.code, cell.store_history, cell.silent, cell_id=cell_id, **transformed)
+        running = ip.run_cell_async(cell.code, cell.is_stored, cell.silent, cell_id=cell_id, **transformed)
         is_ours = ip.loop_runner is ip.loop_runner_map["asyncio"][0]
         needs_loop = not is_ours and ip.should_run_async(cell.code, **transformed)
         try: result = ip.loop_runner(running) if needs_loop else await running
@@ -100,9 +100,9 @@ class Bridge:
         if not cell.error: self.ip.showtraceback()
         return cell.error[0] if cell.error else error
 
-    def succeeded(self, cell):
-        "The content of a reply for `cell`, which had no error."
-        return dict(status="ok", user_expressions=self.ip.user_expressions(cell.content.get("user_expressions") or {}))
+    def succeeded(self, msg):
+        "The content of a reply for the cell of `msg`, which had no error."
+        return dict(status="ok", user_expressions=self.ip.user_expressions(msg["content"].get("user_expressions") or {}))
 
     def failed(self, cell, error):
         "The content of a reply for `error`, with the traceback that was shown; if it was not shown by us, with its last line."

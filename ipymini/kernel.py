@@ -30,7 +30,7 @@ class Kernel:
         self.wire = sockets.wire
         self.topics = Topics(self.wire.session)
         self.ending = ending
-        self.subshells = Subshells(self.serve_shell)
+        self.subshells = Subshells(partial(self.serve, sockets.shell))
         self.bridge = None                   # IPython, once it is loaded
         self.loaded = threading.Event()      # control waits for it with requests that need IPython
         self.status_lock = threading.Lock()  # between a look whether a request has ended and what is published of it
@@ -70,35 +70,32 @@ class Kernel:
 
     # -- serve
 
-    async def serve_shell(self, subshell, msg):
-        "Serve what came on the shell channel, and see that nobody takes the kernel for idle while a cell runs on."
-        try: await self.serve(self.sockets.shell, subshell, msg)
-        finally: self.subshells.overtaking.served(subshell, msg)
-        running = self.subshells.running_beside(subshell, msg)
-        if running: self.still_busy(running)
-
     async def serve(self, channel, subshell, msg):
         "Run the handler for `msg` between busy and idle, and send the content that it returns on `channel`."
         send_reply = None
         token = self.tell_busy(msg)
         try:
-            try: content = await self.answer(channel, subshell, msg)
+            try:
+                content = self.answer(channel, subshell, msg)
+                if isinstance(content, CoroutineType): content = await content
             except Exception as e: content = error_reply(e)
             replies = content is not None and msg.type.endswith("_request")
             if replies and not self.ending.is_forced:  # what was cut off has no result
                 send_reply = partial(send_behind_output, channel, msg, self.pack_reply(msg, content))
-        finally: self.tell_idle(msg, token, send_reply)
+        finally:
+            self.tell_idle(msg, token, send_reply)
+            running = self.subshells.served(subshell, msg)
+        if running: self.still_busy(running)
         if self.ending.is_decided: self.ending.begin_soon()
 
-    async def answer(self, channel, subshell, msg):
-        "The content of the reply to `msg`; None if it gets none."
+    def answer(self, channel, subshell, msg):
+        "The content of the reply to `msg`, or a coroutine for it; None if it gets none."
         on_control = channel is self.sockets.control
         handler = (control_handlers if on_control else shell_handlers).get(msg.type)
         if not handler: return log(f"{channel.name}: nobody handles {msg.type!r}")
         if not (subshell or on_control): self.subshells.check_named(msg)
         if on_control and msg.type in needs_bridge: self.loaded.wait(30)
-        content = handler(self, subshell, msg)
-        return await content if isinstance(content, CoroutineType) else content
+        return handler(self, subshell, msg)
 
     def pack_reply(self, msg, content):
         "Frames of the reply to `msg`; of an error reply if `content` has no JSON form."
@@ -122,7 +119,8 @@ class Kernel:
             self.iopub.send(frames, send_reply if follows_output else None)
         self.iopub.waker.wake()
         if send_reply and not follows_output: send_reply()
-        if self.iopub.journal: self.iopub.journal.cell_ended()
+        journal = self.iopub.journal
+        if journal and journal.followers: journal.cell_ended()
         parent.reset(token)
 
     def still_busy(self, subshell):
@@ -202,9 +200,13 @@ async def execute(kernel, subshell, msg):
     try: reply = await subshell.user_code.run(kernel.bridge.execute(msg))
     except KeyboardInterrupt: reply = kernel.bridge.interrupted(cell)
     end_cell(kernel, subshell, msg, cell)
-    if reply["status"] == "error" and cell.stops_on_error: abort_queued(kernel, subshell)
+    if reply["status"] == "error" and stops_on_error(msg): abort_queued(kernel, subshell)
     if kernel.bridge.exiting: kernel.leave(restart=False, delay=.2)  # a console reads the reply after idle, if we live
     return reply
+
+def stops_on_error(msg):
+    "True if those that are queued are not to run once the cell of `msg` has ended in an error."
+    return bool(msg["content"].get("stop_on_error", True)) and not msg.cell.silent
 
 def begin_cell(kernel, subshell, msg, cell):
     "Number the cell and tell everybody what runs."
@@ -212,7 +214,7 @@ def begin_cell(kernel, subshell, msg, cell):
         parent.begin(msg)
         kernel.bridge.number(cell)
     if not cell.silent: kernel.publish("execute_input", dict(code=cell.code, execution_count=cell.number))
-    if cell.is_stored: tell_crash(kernel)
+    if cell.is_stored and kernel.crash_report.before: tell_crash(kernel)
     kernel.crash_report.note_cell(cell.code)
     subshell.user_code.context.run(parent.set, msg)
 
@@ -222,13 +224,13 @@ def end_cell(kernel, subshell, msg, cell):
     kernel.crash_report.note_cell("")
     kernel.bridge.out.drain()
     cell.code_ended = True
-    kernel.sockets.stdin.answer(lambda question: question.msg is msg, None)
+    stdin = kernel.sockets.stdin
+    if stdin.askers: stdin.answer(lambda question: question.msg is msg, None)
 
 def tell_crash(kernel):
     "Say in the first cell that people see what ended the kernel before this one."
-    report = kernel.crash_report
-    if report.before: kernel.write("stderr", report.before)
-    report.before = ""
+    kernel.write("stderr", kernel.crash_report.before)
+    kernel.crash_report.before = ""
 
 def abort_queued(kernel, subshell):
     "Refuse the execute_requests that `subshell` has received by now, those that the shell thread has still to read among them."

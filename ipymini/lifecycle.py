@@ -27,7 +27,9 @@ class Ending:
     "The end of the kernel: whether it is decided, by whom, and how far it has come."
     def __init__(self, begin):
         self.begin = begin                 # a function: begins the end, on any thread
+        self.is_decided = False
         self.status = None                 # the exit status, once the end is decided
+        self.is_forced = False             # True if no request asked for it: what it cuts off gets no reply, as if the kernel had died
         self.delay = 0                     # seconds between the reply to who asked for it and the end
         self.is_stopping = False           # True once what runs has been told to stop
         self.is_overdue = False            # True once the main thread, which did not stop, is to finish on top of what it runs
@@ -35,16 +37,11 @@ class Ending:
         self.finisher = threading.Lock()   # held for ever by the one thread that finishes
 
     def decide(self, status, delay=0):
+        "End with the exit `status`; one that is not 0 nobody asked for by a request."
         self.status = status
         self.delay = delay
-
-    @property
-    def is_decided(self): return self.status is not None
-
-    @property
-    def is_forced(self):
-        "True if nobody asked for it by a request: what it cuts off gets no reply, so that clients see a kernel that died."
-        return bool(self.status)
+        self.is_forced = bool(status)
+        self.is_decided = True
 
     def begin_soon(self):
         "Begin the end, as the request that asked for it is answered."

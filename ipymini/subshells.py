@@ -74,8 +74,12 @@ class Subshells:
 
     # -- after a message is served
 
-    def running_beside(self, subshell, msg):
-        "The subshell whose cell still runs though the idle of `msg`, just published, hides that; or None."
+    def served(self, subshell, msg):
+        """Note that `subshell`, or none, has served `msg`, whose idle was just published.
+
+        The subshell whose cell still runs though that idle hides it; or None."""
+        if not subshell: return None
+        self.overtaking.served(subshell, msg)
         if msg.overtook: return msg.overtook
         if subshell is not self.side and subshell.msg and subshell.msg is not msg: return subshell
         return self.main if subshell is not self.main and msg.type in comm_types else None

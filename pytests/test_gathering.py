@@ -162,7 +162,7 @@ def test_a_queue_of_sent_messages_is_empty():
 
 def test_what_is_called_behind_a_message_is_called_once():
     called = []
-    batch = Batch([b"frames"], lambda: called.append(1))
+    batch = Batch([b"frames"], 6, lambda: called.append(1))
     for _ in range(2): batch.call()
     assert called == [1]
 

@@ -1,7 +1,7 @@
 "How often iopub's thread is roused: once for a short cell, and soon for one that runs on"
 import pytest
 from contextlib import closing
-from ipymini.channels.waker import PatientWaker, clock, moment
+from ipymini.channels.waker import Waker, clock, moment
 
 count_rounds = """
 import threading
@@ -16,7 +16,7 @@ _iopub.pump = _counted
 @pytest.fixture
 def waker(monkeypatch):
     "A waker, and the clock that it sees: `waker.now` is the time"
-    with closing(PatientWaker()) as waker:
+    with closing(Waker()) as waker:
         waker.now = 100.
         monkeypatch.setattr(clock, "monotonic", lambda: waker.now)
         yield waker

@@ -10,11 +10,12 @@ queue_limit = 2**25  # bytes queued here before a writer waits; zmq's own queue 
 overhead = 64        # bytes that a `Text` costs beside its characters
 
 class Batch:
-    "A message, a function that is called once it is sent, and the text written behind it; the first two may be None."
-    __slots__ = ("frames", "then", "texts")
+    "A message, its bytes, a function that is called once it is sent, and the text written behind it; message and function may be None."
+    __slots__ = ("frames", "size", "then", "texts")
 
-    def __init__(self, frames=None, then=None):
+    def __init__(self, frames=None, size=0, then=None):
         self.frames = frames
+        self.size = size
         self.then = then
         self.texts = deque()
 
@@ -49,8 +50,9 @@ class Backlog:
 
     def add(self, frames, then):
         "Queue a message, or None, and what is called behind it."
-        if frames: self.grow(size(frames))
-        self.batches.append(Batch(frames, then))
+        size = sum(map(len, frames or ()))
+        self.grow(size)
+        self.batches.append(Batch(frames, size, then))
 
     def add_text(self, name, parent, text, thread):
         "Queue what `thread` writes; the end of a line, which `print` writes by itself, goes to the line."
@@ -91,5 +93,3 @@ class Backlog:
         while self.is_full and is_alive():
             self.room.clear()
             if self.is_full: self.room.wait(1)
-
-def size(frames): return sum(map(len, frames))

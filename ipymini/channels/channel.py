@@ -24,7 +24,6 @@ descriptor,events,pollin,rcvmore,sndmore = map(int, (zmq.FD, zmq.EVENTS, zmq.POL
 class Channel(Thread):
     "A socket and the only thread that touches it; it sleeps in `poll` until the wire or its `waker` rouses it."
     kind = zmq.ROUTER
-    waker_class = Waker
 
     def __init__(self, name, wire, context, log, on_msg=None, on_death=None):
         super().__init__(name=name, daemon=True)
@@ -36,7 +35,7 @@ class Channel(Thread):
         self.on_death = on_death    # gets this channel and an exception when it cannot go on
         self.calls = deque()        # functions to call on this thread
         self.is_closing = False     # True once the thread is to end when nothing is queued
-        self.waker = self.waker_class()
+        self.waker = Waker()
         self.watched = {}           # functions by the descriptor that they wait for
         self.watch(self.waker.fileno(), self.waker.clear)
         self.sock = new_socket(context, self.kind)

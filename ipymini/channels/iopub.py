@@ -6,11 +6,10 @@ is in `backlog`, what a stream message holds and when it goes out in `texts`."""
 from functools import partial
 from threading import Lock, get_ident
 
-from .backlog import Backlog, overhead, size
+from .backlog import Backlog, overhead
 from .channel import Channel
 from .light_zmq import zmq
 from .texts import Credit, Flushes, Gathering, Pace, Paces, by_message, piece, pieces, take_message
-from .waker import PatientWaker
 from .. import limits
 from ..system.clock import clock
 from ..wire import delim, nobody
@@ -23,7 +22,6 @@ least_glances = 5    # after that four times the longest pause after which a rea
 class IOPub(Channel):
     "What everybody sees; text is gathered, nothing is dropped but for a reader who does not read."
     kind = zmq.XPUB
-    waker_class = PatientWaker
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -124,8 +122,9 @@ class IOPub(Channel):
         "Send the message of `batch`, and call what is to be called behind it."
         frames = batch.frames
         batch.frames = None
-        if frames: self.transmit(frames)
-        if frames: self.backlog.shrink(size(frames))
+        if frames:
+            self.transmit(frames)
+            self.backlog.shrink(batch.size)
         batch.call()
 
     def send_due(self, texts):

@@ -6,9 +6,13 @@ from ..system.clock import clock
 moment = .001  # seconds that the first messages of a request wait for the others
 
 class Waker:
-    "Rouses a thread out of `poll`."
+    """Rouses a thread out of `poll`.
+
+    Iopub's can be held for a moment: most requests are over by then, and all that one has published rouses the thread once.
+    Each time costs the cell some 60 µs, as the two threads take turns at the GIL. Who holds it asks `left` until that is None."""
     def __init__(self):
         self.is_roused = False  # True from `wake` until the thread has seen it
+        self.held_until = None  # a time, while it is held
         self.reader,self.writer = socketpair()
         for end in (self.reader, self.writer): end.setblocking(False)
 
@@ -17,7 +21,8 @@ class Waker:
         return self.reader.fileno()
 
     def wake(self):
-        "Rouse the thread, from any other."
+        "Rouse the thread now, from any other; from now on it is not held."
+        self.held_until = None  # first: who finds it held has queued before, and relies on this
         if self.is_roused: return
         self.is_roused = True
         try: self.writer.send(b"\0")
@@ -33,18 +38,7 @@ class Waker:
     def close(self):
         for end in (self.reader, self.writer): end.close()
 
-class PatientWaker(Waker):
-    """A waker that can be held for a moment: most requests are over by then, and all that one has published rouses the thread once.
-
-    Each time costs the cell some 60 µs, as the two threads take turns at the GIL. Who holds it asks `left` until that is None."""
-    def __init__(self):
-        super().__init__()
-        self.held_until = None  # a time, while it is held
-
-    def wake(self):
-        "Rouse the thread now; from now on it is not held."
-        self.held_until = None  # first: who finds it held has queued before, and relies on this
-        super().wake()
+    # -- holding it
 
     def wake_soon(self):
         "Rouse the thread; while it is held somebody else does, soon."
