@@ -15,7 +15,7 @@ from traitlets import Any, Bool, Unicode, default
 from . import history
 from .contents import error_content
 from .debugger.cells import cell_name
-from .output import DisplayHook, DisplayPublisher, Parented
+from .output import DisplayFormatter, DisplayHook, DisplayPublisher, Parented
 from .system.packages import import_package
 from .tracebacks import in_python_format, needs_python, or_python_format, trim_all
 
@@ -116,6 +116,10 @@ class ZMQInteractiveShell(Parented, LateCompleter, InteractiveShell):
         super().init_history()
         self.history_manager.input_hist_parsed = history.Inputs(self)
         self.history_manager.input_hist_raw = history.Inputs(self)
+
+    def init_display_formatter(self):
+        self.display_formatter = DisplayFormatter(parent=self)
+        self.configurables.append(self.display_formatter)
 
     def init_payload(self):
         self.payload_manager = Payloads(parent=self)
