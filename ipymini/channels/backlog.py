@@ -83,7 +83,7 @@ class Backlog:
         with self.lock:
             self.size -= count
             self.is_full = self.size > queue_limit
-        if self.size < queue_limit//2: self.room.set()
+        if self.size < queue_limit//2 and not self.room.is_set(): self.room.set()  # which takes a lock, for each message
 
     @property
     def is_half_full(self): return self.size > queue_limit//2
