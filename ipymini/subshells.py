@@ -79,7 +79,8 @@ class Subshells:
 
         The subshell whose cell still runs though that idle hides it; or None."""
         if not subshell: return None
-        self.overtaking.served(subshell, msg)
+        if msg.type in comm_types: self.overtaking.leave_lane(msg)
+        if subshell in self.overtaking.waiting: self.later(patience, self.overtaking.overtake, subshell)
         if msg.overtook: return msg.overtook
         if subshell is not self.side and subshell.msg and subshell.msg is not msg: return subshell
         return self.main if subshell is not self.main and msg.type in comm_types else None
@@ -215,12 +216,8 @@ class Overtaking:
         if comm and comm.in_use(): return None
         return goal if self.lanes[comm_id(first)].count == len(msgs) else None  # else `subshell` is handling one
 
-    def served(self, subshell, msg):
-        "Note that `subshell` has served `msg`."
-        if msg.type in comm_types: self.leave_lane(msg)
-        if subshell in self.waiting: self.subshells.later(patience, self.overtake, subshell)
-
     def leave_lane(self, msg):
+        "Note that the comm message `msg` has been handled."
         with self.lock:
             lane = self.lanes[comm_id(msg)]
             lane.count -= 1

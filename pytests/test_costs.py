@@ -27,6 +27,23 @@ def test_a_write_asks_once_whether_a_child_has_written(own_kc, tmp_path):
     count = calls(own_kc, tid, f"for i in range({prints}): print(i)", tmp_path/"many")
     assert count-rest < 3*prints  # a `print` writes its text and the end of the line
 
+count_looks = """
+import sys
+_capture = sys.stdout.out.capture
+_looks = []
+_look = _capture.look
+def _counting(*timeout):
+    _looks.extend(timeout)
+    return _look(*timeout)
+_capture.look = _counting
+"""
+
+def test_a_write_looks_at_the_pipes_once(own_kc):
+    "Where there is no strace, too: the looks of those that write do not wait, other than the one of the thread that reads"
+    own_kc.run(count_looks)
+    own_kc.run(f"_looks.clear()\nfor i in range({prints}): print(i)")
+    assert 2*prints <= int(own_kc.run("len(_looks)").result) < 2*prints + 20
+
 # -- errors
 
 count_formatting = """

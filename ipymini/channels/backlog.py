@@ -80,6 +80,7 @@ class Backlog:
             self.is_full = self.size > queue_limit
 
     def shrink(self, count):
+        "Note that so many bytes have left the queue; writers go on when half of it is empty."
         with self.lock:
             self.size -= count
             self.is_full = self.size > queue_limit

@@ -44,16 +44,17 @@ class Unshared:
     "The file with the descriptor `fd`, as long as a cell does not close that: then its number may be another file's."
     def __init__(self, fd):
         self.fd = fd
-        self.identity = identity(fd)
+        self.info = os.fstat(fd)  # that of the file
 
     def write(self, data, offset):
         "Write `data` at `offset`. Raises: OSError."
-        if identity(self.fd) != self.identity: raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        is_there = os.path.samestat(os.fstat(self.fd), self.info)
+        if not is_there: raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         write_at(self.fd, data, offset)
 
     def close(self):
         "Close the file, if it is still there."
-        try: is_there = identity(self.fd) == self.identity
+        try: is_there = os.path.samestat(os.fstat(self.fd), self.info)
         except OSError: return
         if is_there: os.close(self.fd)
 
@@ -77,8 +78,3 @@ def at(fd, offset):
         os.lseek(fd, offset, os.SEEK_SET)
         try: yield
         finally: os.lseek(fd, before, os.SEEK_SET)
-
-def identity(fd):
-    "What no two files have in common."
-    info = os.fstat(fd)
-    return info.st_dev, info.st_ino
