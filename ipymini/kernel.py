@@ -117,8 +117,8 @@ class Kernel:
             msg.ended = True
             follows_output = msg.has_output  # read once: a thread of the cell may print right now
             self.iopub.send(frames, send_reply if follows_output else None)
+        if send_reply and not follows_output: send_reply()  # first: somebody waits for it, and iopub's thread would run beside shell's
         self.iopub.waker.wake()
-        if send_reply and not follows_output: send_reply()
         journal = self.iopub.journal
         if journal and journal.followers: journal.cell_ended()
         parent.reset(token)

@@ -1,10 +1,12 @@
 "A channel on its own: what it hands on, logs and survives"
-import json, os, threading, time, zmq
+import json, os, pytest, select, threading, time, zmq
 from benches import bench, good
+from collections import deque
 from helpers import until
-from ipymini.channels.channel import Channel
+from ipymini.channels.channel import Channel, poller_of
 from ipymini.channels.iopub import IOPub
 from ipymini.wire import Wire, delim
+from types import SimpleNamespace
 
 def test_channel_hands_messages_on():
     with bench() as b:
@@ -55,6 +57,45 @@ def test_channel_sends_for_any_thread_in_order():
         for t in ts: t.join(5)
         got = [b.sock.recv_multipart() for _ in range(600)]
         for i in range(3): assert [int(j) for n,j in got if int(n) == i] == list(range(200))
+
+class Recorded(Channel):
+    "A channel that notes what it transmits; `ours`: its thread is this one"
+    def __init__(self, ours):
+        self.ours = ours
+        self.calls,self.sent = deque(),[]
+        self.waker = SimpleNamespace(wake=lambda: None)
+
+    def is_current(self): return self.ours
+    def transmit(self, frames): self.sent.append(frames)
+
+@pytest.mark.parametrize("ours, queued, sent", [(True, [], ["new"]), (True, ["old"], []), (False, [], [])])
+def test_what_its_own_thread_sends_leaves_at_once_unless_something_is_queued(ours, queued, sent):
+    ch = Recorded(ours)
+    for frames in queued: ch.fence(lambda: ch.transmit(frames))
+    ch.send("new")
+    assert ch.sent == sent
+    for call in ch.calls: call()
+    assert ch.sent == [*queued, "new"]
+
+def test_without_poll_as_on_windows_a_channel_waits_by_select(monkeypatch):
+    monkeypatch.delattr(select, "poll")
+    with bench() as b:
+        b.sock.send_multipart(good())
+        b.until(lambda: b.got)
+        b.ch.send([*b.got[0].ids, b"reply"])
+        assert b.sock.recv_multipart() == [b"reply"]
+
+@pytest.mark.parametrize("has_poll", [True, False])
+def test_what_is_over_is_not_waited_for(monkeypatch, has_poll):
+    if not has_poll: monkeypatch.delattr(select, "poll")
+    reader,writer = os.pipe()
+    poller = poller_of([reader])
+    assert poller.poll(0) == []
+    os.close(writer)
+    assert [fd for fd,_ in poller.poll(0)] == [reader]
+    poller.unregister(reader)
+    assert poller.poll(0) == []
+    os.close(reader)
 
 def test_fence_comes_behind_all_that_has_arrived():
     with bench() as b:

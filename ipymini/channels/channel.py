@@ -48,8 +48,9 @@ class Channel(Thread):
     # -- on any thread
 
     def send(self, frames):
-        "Queue `frames`."
-        self.fence(lambda: self.transmit(frames))
+        "Send `frames` behind those that are queued."
+        if self.is_current() and not self.calls: self.transmit(frames)
+        else: self.fence(lambda: self.transmit(frames))
 
     def fence(self, function):
         "Call `function` on this thread once all that has arrived by now is handed on."
