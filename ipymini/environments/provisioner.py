@@ -4,7 +4,7 @@ Read `SpareProvisioner` first, then `Spares`, the processes that wait. What a sp
 
 import asyncio, atexit, json, os, subprocess, threading
 from jupyter_client.provisioning import LocalProvisioner
-from traitlets import Float, Integer
+from traitlets import Bool, Float, Integer, default
 
 from .kernelspecs import boot_of
 
@@ -13,10 +13,36 @@ room = " " * 200  # in the command line of a spare, for that of the kernel which
 early = "PYTHON", "LD_", "DYLD_", "LC_", "LANG", "TZ", "MALLOC_", "OMP_", "TMPDIR", "TEMP", "TMP"
 
 class SpareProvisioner(LocalProvisioner):
-    "Starts kernels as LocalProvisioner does, those of ipymini from a spare if one waits, and tells at once when one has ended."
-    spares = Integer(2, help="How many spare kernels may wait at most; 0 switches them off.").tag(config=True)
+    """Starts kernels as LocalProvisioner does, those of ipymini from a spare if one waits, and tells at once when one has ended.
+
+    With `ipc` every kernel, of whatever kind, is reached by unix sockets in a folder of this user's alone."""
+    spares = Integer(help="How many spare kernels may wait at most; 0 switches them off.").tag(config=True)
     refill_after = Float(1, help="Seconds from the start of a kernel until a spare for the next one is started.").tag(config=True)
+    ipc = Bool(False, help="True: unix sockets in place of ports, so that no other user reaches a kernel.").tag(config=True)
+    folder = None  # the `Folder` of the sockets, from the first start to the end
     is_ending = False  # True from the moment that the end of the kernel was asked for
+
+    @default("spares")
+    def default_spares(self): return 2 if spares_are_wanted(os.environ) else 0
+
+    async def pre_launch(self, **kw):
+        "What the kernel is started with; its connection file is written."
+        if self.ipc: self.use_sockets(self.parent)
+        return await super().pre_launch(**kw)
+
+    def use_sockets(self, manager):
+        "Have `manager` tell kernel and clients to meet at unix sockets."
+        from .folder import Folder  # which Windows lacks
+        if not self.folder: self.folder = Folder()
+        manager.transport = "ipc"
+        manager.ip = f"{self.folder.path}/s"
+
+    async def cleanup(self, restart=False):
+        "Remove the folder of the sockets, if no kernel comes after this one."
+        await super().cleanup(restart=restart)
+        if not self.folder or restart: return
+        self.folder.remove()
+        self.folder = None
 
     async def launch_kernel(self, cmd, **kw):
         "Start the kernel `cmd`, or tell a spare to become it; its connection info."
@@ -47,6 +73,10 @@ class SpareProvisioner(LocalProvisioner):
         process = self.process
         if self.is_ending and process and process.poll() is None: await ended(process.pid, .5)
         return await super().poll()
+
+def spares_are_wanted(env):
+    "True unless IPYMINI_SPARE is 0, or the server is a hub's, where memory is many people's, and it is not 1."
+    return env.get("IPYMINI_SPARE", "0" if "JUPYTERHUB_USER" in env else "1") != "0"
 
 async def ended(pid, patience):
     "Wait until the process `pid` has ended, `patience` seconds at most, where the system can tell."

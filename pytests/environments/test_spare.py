@@ -6,6 +6,7 @@ import json, os, signal, subprocess, sys
 from helpers import connect, until
 from pathlib import Path
 from places import Server, children, folder_of, install, run_uv, waits
+from processes import doors
 import pytest
 
 is_spare = "'ipymini.spare' in __import__('sys').modules"  # a kernel that was one has the module
@@ -59,6 +60,12 @@ def test_a_spare_becomes_what_it_would_have_been(served, own, tmp_path):
     words = children(server.proc.pid)[server.value(id, "__import__('os').getpid()")]
     assert f"kernel-{id}.json" in words[words.index("-f")+1]
     assert words[1:5] == ["-P", "-Xfrozen_modules=off", "-m", "ipymini"]
+
+def test_a_spare_opens_no_door(served, own):
+    server = served()
+    server.start(own)
+    pid, = server.ready()
+    assert doors(pid) == set()
 
 @pytest.mark.slow
 def test_a_dead_spare_is_not_missed(served, own):
