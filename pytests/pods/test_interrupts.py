@@ -3,6 +3,8 @@ import asyncio, os, threading
 import pytest
 from ends import deaf, interrupts
 from ipymini import PodError, pod
+from ipymini.pods.link import Call, Link
+from types import SimpleNamespace
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +152,12 @@ def test_multiprocessing_works_in_a_pod(p):
     code = "import multiprocessing as m, os\ndef f():\n with m.get_context('fork').Pool(2) as pool: return pool.map(abs, [-1, 2])"
     p.run(code)
     assert p.f() == [1, 2]
+
+def test_an_interrupt_goes_to_the_calls_that_its_thread_left_behind_too():
+    "They may be what the pod is at; those of a task are its own, and later ones have not begun."
+    calls = [Call(number, b"", ()) for number in range(1, 5)]
+    calls[1].owner = None
+    told = []
+    link = SimpleNamespace(sent={call.number: call for call in calls}, tell=lambda kind, number: told.append(number))
+    Link.interrupt(link, calls[2])
+    assert told == [1, 3]
