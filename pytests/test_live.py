@@ -257,6 +257,15 @@ def test_it_is_not_loaded_where_it_is_switched_off(lazy, own):
     kc = own(env=dict(IPYMINI_USE_JEDI="0"))
     assert kc.run("get_ipython().warm_up()\nimport sys; 'jedi' in sys.modules").result == "False"
 
+def test_a_file_of_jedis_cache_that_was_cut_short_is_written_anew(own, tmp_path):
+    "As where a kernel is killed"
+    cache = dict(XDG_CACHE_HOME=str(tmp_path))
+    chain = "str().upp"
+    assert complete(own(env=cache), chain)["matches"] == ["upper"]
+    files = [*tmp_path.rglob("*.pkl")]
+    for file in files: file.write_bytes(file.read_bytes()[:100])
+    assert files and complete(own(env=cache), chain)["matches"] == ["upper"]
+
 # -- beside IPython with jedi
 
 @pytest.mark.slow

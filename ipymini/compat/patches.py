@@ -123,11 +123,24 @@ def keep_colors(terminal256):
 
     Formatter._setup_styles = setup_styles
 
+def forgive_damage(cache):
+    "A file of parso's that was cut short, as its kernel was killed, counts as none: with it jedi would fail ever after."
+    load = cache._load_from_file_system
+
+    @wraps(load)
+    def load_whole(*args, **kw):
+        "What the file holds; None if it is not whole, and it is written anew."
+        try: return load(*args, **kw)
+        except (EOFError, cache.pickle.UnpicklingError): return None
+
+    cache._load_from_file_system = load_whole
+
 patches = {  # the function that changes a module, by the module's name; `names.install` adds more
     "IPython.core.debugger": let_interrupts_leave,
     "anyio._core._eventloop": let_anyio_nest,
     "multiprocessing.reduction": let_pools_find_cells,
     "multiprocessing.spawn": let_pools_find_cells,
+    "parso.cache": forgive_damage,
     "pdb": load_ipythons_debugger,
     "pygments.formatters.terminal256": keep_colors,
     "stack_data.core": keep_styles,
