@@ -4,6 +4,7 @@ IPython's HistoryManager does the work. Read `configure` and `check_file`, which
 `HistoryWriter`, then `find_history`."""
 import asyncio, os, sqlite3
 from contextlib import closing
+from threading import RLock
 
 patience = .5       # seconds that a locked file is waited for, before history is kept in memory
 save_delay = 1      # seconds until it is written, off the path of replies: most of the cost of a short cell
@@ -29,6 +30,8 @@ def check_file(shell):
         settings.hist_file = ":memory:"
     except sqlite3.DatabaseError: pass  # corrupt: that it moves away
 
+filling = RLock()  # `In` is made longer by one thread at a time
+
 class Inputs(list):
     "What `In` is: a cell's source under its number, though cells of subshells begin in any order."
     def __init__(self, shell):
@@ -38,9 +41,10 @@ class Inputs(list):
     def append(self, source):
         "Put in the source of the cell that runs."
         number = max(0, self.shell.execution_count-1)
-        missing = number+1-len(self)
-        self.extend([""]*missing)
-        self[number] = source
+        with filling:
+            missing = number+1-len(self)
+            self.extend([""]*missing)
+            self[number] = source
 
     def __reduce__(self): return list,(list(self),)  # dill.dump_module
 

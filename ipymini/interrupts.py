@@ -48,7 +48,7 @@ Interrupted.__module__ = "builtins"
 class UserCode:
     """The user's code that one subshell runs; any thread may interrupt it.
 
-    Of the subshell it reads `msg`, the message that is handled, `queue`, those that wait, and `tid`, its thread."""
+    Of the subshell it reads `msg`, the message that is handled, `waiting()`, those behind it, and `tid`, its thread."""
     def __init__(self, subshell):
         self.subshell = subshell
         self.context = Context()  # one for all cells: what one sets the next finds
@@ -198,7 +198,7 @@ class UserCode:
 
     def next_cell(self):
         "The cell that runs, or is about to, else the first that has arrived; or None."
-        cells = (msg for msg in (self.subshell.msg, *self.subshell.queue) if msg and msg.type == "execute_request")
+        cells = (msg for msg in (self.subshell.msg, *self.subshell.waiting()) if msg and msg.type == "execute_request")
         return next((cell for cell in cells if cell is not self.ended), None)
 
     def doom(self, cell, exception=None):

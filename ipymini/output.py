@@ -111,7 +111,10 @@ class Hooked(Parented):
     """Publishes through hooks that a thread may register.
 
     Each takes the message and returns it, changed or not, or None to drop it."""
-    per_thread = cached_property(lambda self: threading.local())  # has `hooks`, a list, in a thread that has registered one
+    @cached_property
+    def per_thread(self):
+        "What has `hooks`, a list, in a thread that has registered one; the same for two threads that ask for it first."
+        return vars(self).setdefault("per_thread", threading.local())
 
     def hooks(self): return vars(self.per_thread).setdefault("hooks", [])
     def register_hook(self, hook): self.hooks().append(hook)

@@ -31,7 +31,7 @@ class Subshell:
         self.aborting = False  # True from a cell that ends in an error until `abort_queued`: cells are refused
         self.closing = False   # True once it is to end
         self.user_code = UserCode(self)
-        self.taking = threading.Lock()  # messages leave the queue: one by one, or several in one step (`Overtaking`)
+        self.taking = threading.Lock()  # messages enter and leave the queue: one by one, or several in one step (`Overtaking`)
         self.loop = make_loop()
 
     # -- the thread
@@ -93,8 +93,16 @@ class Subshell:
 
     def enqueue(self, msg):
         "Have `msg` handled after those that wait."
-        self.queue.append(msg)
+        with self.taking: self.queue.append(msg)
         self.call_soon(self.schedule)
+
+    def waiting(self):
+        """The messages that wait, as a list.
+
+        Signal handlers ask, who can take no lock: without the GIL the queue may change while it is read, and is read anew."""
+        while True:
+            try: return list(self.queue)
+            except RuntimeError: pass
 
     def call_soon(self, function, *args):
         "Call `function` on this subshell's thread as soon as its loop is free; never, if that is closed."

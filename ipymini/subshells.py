@@ -184,7 +184,7 @@ class Overtaking:
         running = msg is not None and not msg.ended
         left = min(patience, subshell.since+patience-clock.monotonic()) if running else patience
         if left <= 0: self.move(subshell, msg)
-        if not only(may_overtake)(list(subshell.queue)): self.waiting.discard(subshell)
+        if not only(may_overtake)(subshell.waiting()): self.waiting.discard(subshell)
         elif left > 0: self.subshells.later(left, self.overtake, subshell)
 
     def move(self, subshell, running):

@@ -10,9 +10,11 @@ class Load:
         self.controls = []
 
     def kinds(self, tok):
-        "Code of a cell by name, and what it puts out when nobody interrupts it"
+        """Code of a cell by name, and what it puts out when nobody interrupts it.
+
+        The names that it sets are its own: the shells share their namespace."""
         return dict(
-            stdout=(f"for i in range(20): print('{tok}', i); time.sleep(.001)",
+            stdout=(f"for {tok} in range(20): print('{tok}', {tok}); time.sleep(.001)",
                 "".join(f"{tok} {i}\n" for i in range(20))),
             display=(f"for i in range(5): display('{tok}'); print('{tok}')", f"<'{tok}'>{tok}\n"*5),
             error=(f"print('{tok}'); raise ValueError('{tok}')", f"{tok}\n<ValueError {tok}>"),

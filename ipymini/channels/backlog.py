@@ -34,8 +34,8 @@ class Backlog:
         self.batches = deque([Batch()])
         self.size = 0         # bytes queued
         self.is_full = False  # True while these are more than `queue_limit`
-        self.lock = RLock()   # protects the size, the last batch from being dropped and the last text from being taken while text is added;
-                              # reentrant: a finaliser or signal handler may print, too
+        self.lock = RLock()   # protects the size, the batches, the last one from being dropped and its last text from being taken
+                              # while text is added; reentrant: a finaliser or signal handler may print, too
         self.room = Event()   # writers wait for it
 
     @property
@@ -51,8 +51,9 @@ class Backlog:
     def add(self, frames, then):
         "Queue a message, or None, and what is called behind it."
         size = sum(map(len, frames or ()))
-        self.grow(size)
-        self.batches.append(Batch(frames, size, then))
+        with self.lock:
+            self.grow(size)
+            self.batches.append(Batch(frames, size, then))
 
     def add_text(self, name, parent, text, thread):
         "Queue what `thread` writes; the end of a line, which `print` writes by itself, goes to the line."
@@ -72,7 +73,8 @@ class Backlog:
 
     def call_all(self):
         "Call what is to be called behind messages before they are sent."
-        for batch in self.batches.copy(): batch.call()
+        with self.lock: batches = list(self.batches)
+        for batch in batches: batch.call()
 
     def grow(self, count):
         with self.lock:

@@ -23,13 +23,13 @@ class Journal:
         self.limit = limit
         self.delimiter = delimiter
         self.log = log
-        self.lock = threading.Lock()  # a reader takes the files while the writer may replace one
+        self.lock = threading.Lock()  # a reader takes the files while the writer may replace one; also protects `heard`, `followers`
         self.files = deque()          # [file descriptor, bytes], the older one first
         self.memory = Memory()        # where records go once a file could not be made
         self.dropped = 0              # bytes that had to go
         self.heard = {}               # when each session made its last request, by its id; the one heard of last is the last
         self.topics = {}              # whether messages of a topic are kept
-        self.followers = []           # `Follower`s, who get each record as well
+        self.followers = ()           # `Follower`s, who get each record as well
         self.last = self.take_over()  # the files of a kernel that died here
 
     def record(self, frames):
@@ -92,13 +92,22 @@ class Journal:
 
     def hear(self, session, when):
         "Note that `session` makes a request, at the time `when`, as headers have it. On the shell or the control thread."
-        self.heard.pop(session, None)
-        self.heard[session] = when
-        if len(self.heard) > sessions: self.heard.pop(next(iter(self.heard)), None)
+        with self.lock:
+            self.heard.pop(session, None)
+            self.heard[session] = when
+            if len(self.heard) > sessions: del self.heard[next(iter(self.heard))]
 
     def cell_ended(self):
         "Have those who follow look whether the cell that they follow has ended. On any thread."
         for follower in self.followers: follower.put(None)
+
+    def follow(self, follower):
+        "Have `follower` get what is recorded from now on."
+        with self.lock: self.followers = (*self.followers, follower)
+
+    def leave(self, follower):
+        "Have `follower` get nothing any more."
+        with self.lock: self.followers = tuple(other for other in self.followers if other is not follower)
 
     @property
     def older(self): return f"{self.path}.older"
@@ -143,10 +152,10 @@ class Follower:
         self.put = self.queue.put
 
     def __enter__(self):
-        self.journal.followers.append(self)
+        self.journal.follow(self)
         return self
 
-    def __exit__(self, *error): self.journal.followers.remove(self)
+    def __exit__(self, *error): self.journal.leave(self)
 
     def __iter__(self):
         while True:

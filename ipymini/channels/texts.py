@@ -4,6 +4,7 @@ Functions and small classes without threads and sockets; `iopub` uses them on it
 `by_message` for what a message holds, then `Gathering` and `Pace` for when it goes out."""
 import sys
 from itertools import accumulate
+from threading import RLock
 
 from ..system.clock import clock
 from ..system.stacks import package
@@ -180,13 +181,16 @@ class Credit:
 
 class Flushes:
     "How many messages `flush` may send before their stream may send again."
-    def __init__(self): self.left = flushes
+    def __init__(self):
+        self.left = flushes
+        self.lock = RLock()  # two threads do not take the same leave; reentrant: a signal handler may flush, too
 
     def take(self, pace):
         "Take leave to send now, behind the last message, which counted in `pace`; False if there is none."
         silence = clock.monotonic()-pace.sent
-        if silence > 1: self.left = flushes
-        if silence >= pace.delay: return True
-        if not self.left: return False
-        self.left -= 1
+        with self.lock:
+            if silence > 1: self.left = flushes
+            if silence >= pace.delay: return True
+            if not self.left: return False
+            self.left -= 1
         return True
