@@ -84,7 +84,18 @@ def is_textless(error):
 def in_python_format(etype, value, traceback):
     "The lines of a traceback as Python shows it."
     from traceback import format_exception
-    return [line.rstrip("\n") for line in format_exception(etype, value, traceback)]
+    try: lines = format_exception(etype, value, traceback)
+    except (ImportError, OSError): return in_bare_format(etype, value, traceback)  # Python 3.15 imports colours here
+    return [line.rstrip("\n") for line in lines]
+
+def in_bare_format(etype, value, traceback):
+    "The lines of a traceback for which nothing need be imported and no file be opened: where it came through, and what it is."
+    from traceback import walk_tb
+    lines = ["Traceback (most recent call last):"]
+    for frame,line in walk_tb(traceback):
+        code = frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {line}, in {code.co_name}')
+    return [*lines, f"{etype.__name__}: {value}"]
 
 def or_python_format(formatter):
     "IPython's `formatter` of tracebacks; what it fails at, as where no file can be opened, Python formats."

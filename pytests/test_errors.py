@@ -1,8 +1,9 @@
 """How a cell's error is told: once, in whose way it may be, by the frames of the user's code alone; in its reply as on iopub
 
 `shown` runs a cell and gives its error's traceback as text without colours."""
-import pytest, re
+import pytest, re, traceback
 from helpers import is_error, read_programs
+from ipymini.tracebacks import or_python_format
 
 programs = read_programs("errors")
 
@@ -237,3 +238,12 @@ def test_xmode(kc):
     kc.run("%xmode Minimal")
     assert len("".join(kc.run("1/0").error["traceback"]).splitlines()) == 1
     kc.run("%xmode Context")
+
+def test_an_error_is_shown_where_python_cannot_import_what_formats_it(monkeypatch):
+    "Python 3.15 imports the colours of tracebacks late, when there may be no descriptor left to read their file"
+    def fail(*args, **keys): raise OSError(24, "Too many open files")
+    monkeypatch.setattr(traceback, "format_exception", fail)
+    try: 1/0
+    except ZeroDivisionError as error: lines = or_python_format(fail)(type(error), error, error.__traceback__)
+    assert __file__ in lines[1]
+    assert lines[-1] == "ZeroDivisionError: division by zero"

@@ -129,7 +129,7 @@ def fits(dist, python):
     "True if the `dist` that is installed here says that it runs on the version of `python`."
     if dist == "ipymini": return True
     if not is_installed(dist): return False
-    least = re.search(r">=\s*([\d.]+)", distribution(dist).metadata["Requires-Python"] or "")
+    least = re.search(r">=\s*([\d.]+)", distribution(dist).metadata.get("Requires-Python", ""))
     return not least or python.number >= numbers(least[1])[:2]
 
 # -- what they bring, and where

@@ -2,6 +2,7 @@
 
 import json, re, shutil, subprocess, sys
 from pathlib import Path
+from types import SimpleNamespace
 from places import cli, contents, find, folder_of, install, run_uv
 from dap import Client
 import pytest
@@ -188,3 +189,9 @@ def test_the_debugger_stops(bare, kernel):
     debugger.go_on()
     assert debugger.end(id).status == "ok"
     debugger.ask("disconnect")
+
+def test_a_package_that_names_no_python_fits_all(monkeypatch):
+    "Python 3.15 has no None for a line that is missing in the metadata."
+    from ipymini.environments import lending
+    monkeypatch.setattr(lending, "distribution", lambda dist: SimpleNamespace(metadata={}))
+    assert lending.fits("any", SimpleNamespace(number=(3, 15)))

@@ -15,6 +15,7 @@ def like_windows():
     from socket import socketpair
     from types import ModuleType
     for name in ("subprocess", "multiprocessing.connection"): import_module(name)  # which take _winapi for the sign of Windows
+    sys.modules["subprocess"]._CAN_USE_PIDFD_OPEN = False  # Python 3.15
     for name in ("fork", "forkpty", "killpg", "getpgrp", "pidfd_open", "register_at_fork", "pread", "pwrite"):
         delattr(os, name)
     signal.SIGBREAK = signal.SIGURG
