@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent/"pytests"))
+tests = Path(__file__).resolve().parent.parent/"pytests"
+sys.path[:0] = [str(tests), str(tests/"debugger")]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if __name__ == "__main__": answer(__doc__)
 import psutil
@@ -220,11 +221,19 @@ def is_ours(name):
     "True if a kernel may have made a file of this name."
     return name.startswith(("kernel", "ipykernel", "tmp", "history")) or ".death" in name
 
+def repeated(name, part):
+    "Do the kind of work `name`, or all of them and kernels at once, a `part` of their counts; what grew or is left over."
+    import many
+    if name != "all": return many.grown(name, part)
+    return [text for kind in many.kinds for text in many.grown(kind, part)] + many.together() + restart(int(100*part))
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hours", type=int, default=24)
     parser.add_argument("--restarts", type=int, default=50)
+    parser.add_argument("--many", nargs="?", const="all", metavar="KIND", help="instead: one kind of work, or all, many times; see tools/many.py")
+    parser.add_argument("--part", type=float, default=1, help="of the counts of --many")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     random.seed(options.seed)
@@ -233,8 +242,10 @@ def main():
         os.environ.update(IPYTHONDIR=f"{folder}/ipython", JUPYTER_RUNTIME_DIR=f"{folder}/run", TMPDIR=f"{folder}/tmp")
         os.mkdir(f"{folder}/tmp")
         tempfile.tempdir = None  # TMPDIR is read anew
-        if options.restarts: bad += restart(options.restarts)
-        if options.hours: bad += live(options.hours)
+        if options.many: bad += repeated(options.many, options.part)
+        else:
+            if options.restarts: bad += restart(options.restarts)
+            if options.hours: bad += live(options.hours)
     print(f"grew or left over: {', '.join(bad)}" if bad else "nothing grew, nothing is left over")
     sys.exit(bool(bad))
 
