@@ -60,6 +60,24 @@ def question(kernel, channel, kind):
     except Lost as error: return str(error)
     return (answered - begin)*ms
 
+def subshells(peer):
+    "Milliseconds of a loop in one subshell, and of that loop in two at once: the same where the two really run at once."
+    kernel = peer.live()
+    kernel.settle(kernel.execute("def _count():\n    n = 0\n    while n < 3_000_000: n += 1"))
+    ids = [kernel.ask("create_subshell_request", {}, "control", 5).content["subshell_id"] for _ in range(2)]
+    return loops_in(kernel, ids[:1]), loops_in(kernel, ids)
+
+def loops_in(kernel, ids):
+    "Milliseconds until a loop in each of the subshells `ids`, begun at once, is answered."
+    begin = monotonic()
+    requests = [kernel.send("shell", "execute_request", cell("_count()"), subshell=id) for id in ids]
+    took = max(reply_time(kernel, requests) for _ in requests) - begin
+    return took*ms
+
+def reply_time(kernel, requests):
+    "When the next reply to one of `requests` comes."
+    return kernel.wait("shell", lambda message: message.parent in requests).time
+
 def is_idle(kernel, request):
     "True if the idle of `request` is among the messages that have arrived."
     sock = kernel.sockets["iopub"]

@@ -116,9 +116,10 @@ class Kernel:
 
     # -- messages
 
-    def send(self, channel, kind, content=None, buffers=()):
-        "Send a request; its msg_id."
+    def send(self, channel, kind, content=None, buffers=(), subshell=None):
+        "Send a request, to a subshell if its id is given; its msg_id."
         header = dict(msg_id=uuid.uuid4().hex, msg_type=kind, session=self.session, **anybody)
+        if subshell: header["subshell_id"] = subshell
         frames = [json.dumps(part).encode() for part in (header, {}, {}, content or {})]
         signature = hmac.digest(self.key.encode(), b"".join(frames), "sha256").hex().encode()
         self.sockets[channel].send_multipart([b"<IDS|MSG>", signature, *frames, *buffers], copy=not buffers)

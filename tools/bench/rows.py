@@ -64,6 +64,7 @@ interrupt_rows = [Row("interrupt", name, partial(busy.interrupt, code=code), "ms
 
 busy_rows = [Row("while busy", name, partial(busy.while_busy, body=body), "complete ms, inspect ms, control ms, heartbeat ms", 3)
     for name,body in busy.bodies.items()]
+subshell_rows = [Row("subshells", "a loop", busy.subshells, "in one ms, in two at once ms", 3)]
 
 end_rows = [  # chkstyle: ignore-node  (a row a line)
     Row("debugger", "300,000 calls", busy.debugged, "never on ms, on ms, breakpoint elsewhere ms, off again ms", 3),
@@ -78,4 +79,4 @@ cost_rows = [  # chkstyle: ignore-node  (a row a line)
     Row("CPU", "round trip of print(1); 2", costs.prints, "ms", 15, 5, "yes"),
     Row("CPU", "flood of 100,000 lines", costs.flood, "ms", 10, 4)]
 
-rows = [*start_rows, *trip_rows, *output_rows, *interrupt_rows, *busy_rows, *end_rows, *cost_rows]
+rows = [*start_rows, *trip_rows, *output_rows, *interrupt_rows, *busy_rows, *subshell_rows, *end_rows, *cost_rows]
