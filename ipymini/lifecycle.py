@@ -74,7 +74,8 @@ class Lifecycle:
         self.sockets.start(self.kernel.on_shell, self.kernel.on_control)
         if self.on_terminal: log(greeting.format(file=self.kernel.connection.path))
         try: self.load()
-        except (Exception, SystemExit):  # a setting that IPython refuses, a package that is broken
+        except (Exception, SystemExit) as e:  # a setting that IPython refuses, a package that is broken
+            if is_out_of_threads(e): raise  # `main` says so in a line
             from traceback import format_exc
             log(f"could not start:\n{format_exc()}")
             self.ending.decide(1)
@@ -209,11 +210,13 @@ def make_journal(path):
     hidden = os.path.join(folder, f".{name}.journal")  # jupyter_client finds connection files by part of a name
     return Journal(hidden, megabytes*10**6, delim, log) if megabytes else None
 
+def is_out_of_threads(error): return isinstance(error, RuntimeError) and "start new thread" in str(error)
+
 def main(file, options, on_terminal=False):
     "Run a kernel on the connection file `file`, made if it is missing; ends the process."
     try: Lifecycle(file, options, on_terminal).run()
     except (BadConnection, UnknownScheme) as e: sys.exit(f"ipymini: {e}")
     except RuntimeError as e:
-        if "thread" not in str(e): raise
+        if not is_out_of_threads(e): raise
         log(f"{e}: the limit of processes (ulimit -u) is too low for a kernel, which has about ten threads")
         os._exit(1)  # the threads that did start would be waited for

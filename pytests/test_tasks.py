@@ -102,7 +102,7 @@ def test_signal_handlers_of_the_loop_are_called(own_kc):
         "import asyncio, signal\n"
         "asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: print('signalled'))").id
     own_kc.proc.send_signal(signal.SIGUSR1)
-    assert own_kc.wait(id, until=lambda r: r.stdout).stdout == "signalled\n"
+    assert own_kc.wait(id, until=lambda r: "\n" in r.stdout).stdout == "signalled\n"
 
 def test_SIGTERM_ends_a_kernel_whose_loop_has_signal_handlers(own_kc):
     own_kc.run("import asyncio, signal\nasyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: None)")
