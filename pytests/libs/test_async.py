@@ -128,3 +128,20 @@ def test_uvicorn_like_servers_run_as_tasks(kc):
     with socket.create_connection(("127.0.0.1", int(r.result)), timeout=60) as c:
         c.sendall(b"hey\n")
         assert c.recv(10) == b"hey\n"
+
+define_f = """
+import asyncio, uvloop
+async def f():
+    await asyncio.sleep(.01)
+    return type(asyncio.get_running_loop()).__module__
+"""
+
+@pytest.mark.only_ipymini("the kernel's loop is running")
+@pytest.mark.parametrize("run", [
+    "uvloop.new_event_loop().run_until_complete(f())",
+    "uvloop.run(f())",
+    "asyncio.Runner(loop_factory=uvloop.new_event_loop).run(f())"])
+def test_uvloop_runs_coroutines_in_a_plain_cell(kc, run):
+    kc.run(define_f)
+    assert kc.run(run).result == "'uvloop'"
+    assert kc.run("await asyncio.sleep(0, 5)").result == "5"
