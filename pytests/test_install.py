@@ -2,7 +2,7 @@
 
 The wheel is the one that tools/test built, IPYMINI_WHEEL; without it a new one."""
 
-import json, os, struct, subprocess, sys
+import json, os, struct, subprocess, sys, zipfile
 from contextlib import contextmanager
 from ipymini.environments import install
 from ipymini.__main__ import parse
@@ -102,6 +102,16 @@ def test_folder_that_cannot_be_written_gives_a_hint(tmp_path):
     assert r.stderr.startswith("ipymini: cannot install the kernelspec")
     assert "--user" in r.stderr
     assert "Traceback" not in r.stderr
+
+def test_a_zip_file_is_one_clear_line(tmp_path):
+    with zipfile.ZipFile(tmp_path/"packages.zip", "w") as packages:
+        for file in (root/"ipymini").rglob("*.py"): packages.write(file, file.relative_to(root))
+    lines = [f"import sys; sys.path.insert(0, {str(tmp_path/'packages.zip')!r})",
+        "from ipymini.environments import install", f"install.main(['--prefix', {str(tmp_path)!r}])"]
+    r = run(sys.executable, "-c", "\n".join(lines))
+    assert (r.returncode, r.stdout, r.stderr.count("\n")) == (1, "", 1), r.stderr
+    assert "packages.zip" in r.stderr and "pip install" in r.stderr
+    assert not (tmp_path/"share").exists()
 
 def test_one_place_only(capsys):
     with pytest.raises(SystemExit) as e: install.main(["--user", "--sys-prefix"])

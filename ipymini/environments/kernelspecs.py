@@ -102,7 +102,8 @@ def runtime_file(name):
 # -- writing and removing
 
 def packaged():
-    "The kernel.json that comes with the package."
+    "The kernel.json that comes with the package. Ends the process where that is a zip file, from which no kernel starts."
+    if not resources.is_dir(): sys.exit(f"ipymini: {package} is not a folder on disk, and no kernel can start from it: pip install ipymini")
     return read(resources)
 
 def write(kernel, spec, files):
