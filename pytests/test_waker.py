@@ -39,7 +39,7 @@ def test_who_was_roused_is_not_held_any_more(waker):
     waker.wake_soon()
     assert (waker.is_roused, waker.left()) == (True, None)
 
-@pytest.mark.parametrize("passed", [moment, 5, -5], ids="a moment, much time, a jump back".split(", "))
+@pytest.mark.parametrize("passed", [moment, moment*.8, 5, -5], ids="a moment, nearly one, much time, a jump back".split(", "))
 def test_after_a_moment_left_rouses(waker, passed):
     waker.hold()
     assert waker.left() == 1

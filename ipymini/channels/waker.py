@@ -4,6 +4,7 @@ from socket import socketpair
 from ..system.clock import clock
 
 moment = .001  # seconds that the first messages of a request wait for the others
+a_tick = .0003  # what is left of it and not worth another wait: zmq's are whole milliseconds
 
 class Waker:
     """Rouses a thread out of `poll`.
@@ -52,5 +53,5 @@ class Waker:
         "Milliseconds until the thread is to be roused, which is done if there are none; None: it is not held."
         until = self.held_until  # another thread may wake it
         if not until: return None
-        if 0 < until-clock.monotonic() < 2*moment: return 1  # a clock that was set back stops nobody
+        if a_tick < until-clock.monotonic() < 2*moment: return 1  # a clock that was set back stops nobody
         self.wake()
