@@ -171,6 +171,7 @@ class Bridge:
         manager = comms.manager()
         if not manager: return self.out.write("stderr", no_comms)
         try: getattr(manager, msg.type)(None, msg.ids, msg)
+        except comms.TooManyComms as e: self.out.write("stderr", f"The comm was not opened: {e}\n")
         except KeyboardInterrupt: self.ip.showtraceback()
 
     @cached_property

@@ -235,7 +235,9 @@ def test_a_replay_does_not_run(kc):
     kc.run("runs = 0")
     id,frames = signed(kc, "execute_request", dict(code="runs += 1; import time; time.sleep(.1)"))
     with dealer(kc) as one, dealer(kc, "control") as two, dealer(kc, "stdin") as three:
-        for sock in (kc.shell_channel.socket, kc.shell_channel.socket, one, two, three): sock.send_multipart(frames)
+        for sock in (kc.shell_channel.socket, kc.shell_channel.socket): sock.send_multipart(frames)
+        kc.wait(id, until=lambda result: result.states)  # now the reply is ours
+        for sock in (one, two, three): sock.send_multipart(frames)
         kc.wait(id)
         for _ in range(5):
             one.send_multipart(frames)

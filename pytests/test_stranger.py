@@ -1,9 +1,10 @@
 "As another user of the machine, without a key: files and folders that he prepares where our kernel and its server write"
-import os, pytest, stat
+import os, pytest, socket, stat, sys
 from helpers import connection_file
 from ipymini import pod
-from ipymini.environments.container import Folder
-from ipymini.environments.make import write_whole
+from ipymini.environments import kernelspecs, named
+from ipymini.environments.folder import Folder
+from ipymini.environments.make import NoEnvironment, header_file, write_whole
 from ipymini.system.crash import CrashReport
 from pathlib import Path
 from processes import doors
@@ -90,7 +91,56 @@ def test_a_pod_opens_no_door():
         assert doors(os.getpid()) == before
         assert doors(child.pid) == set()
 
+# -- snapshots, terminals
+
+@needs_root
+def test_a_link_of_a_stranger_where_a_snapshot_goes_is_replaced(own_kc, shared, tmp_path):
+    (tmp_path/"precious").write_text("words")
+    as_stranger(shared, "os.symlink(args[0], 's.snapshot')", str(tmp_path/"precious"))
+    own_kc.run("mine = 1")
+    assert "1 names" in own_kc.run(f"%snapshot {shared}/s.snapshot").stdout
+    assert (tmp_path/"precious").read_text() == "words"
+    assert not (shared/"s.snapshot").is_symlink() and stat.S_IMODE((shared/"s.snapshot").stat().st_mode) == 0o600
+
+@needs_root
+def test_nothing_goes_into_a_file_that_a_stranger_prepares_for_a_snapshot(own_kc, shared):
+    as_stranger(shared, "open(args[0], 'w').close(); os.chmod(args[0], 0o666); os.link(args[0], 'his')", f"s.snapshot.{own_kc.proc.pid}.part")
+    own_kc.run("secret = 'words'")
+    assert "File exists" in own_kc.run(f"%snapshot {shared}/s.snapshot").error["evalue"]
+    assert (shared/"his").read_text() == ""
+
+@needs_root
+def test_a_stranger_opens_no_terminal_of_a_command(own_kc, shared):
+    id = own_kc.cell("!tty; read answer", allow_stdin=True)
+    own_kc.prompt()
+    device = own_kc.wait(id, until=lambda result: result.stdout).stdout.strip()
+    assert device.startswith("/dev/pts/")
+    code = """
+for flags in (os.O_RDONLY, os.O_WRONLY):
+    try: print(os.open(args[0], flags|os.O_NOCTTY))
+    except PermissionError: print("refused")"""
+    assert as_stranger(shared, code, device) == "refused\n"*2
+    own_kc.input("")
+    assert own_kc.wait(id).status == "ok"
+
 # -- folders of the server
+
+@needs_root
+def test_a_stranger_reaches_nothing_in_the_folder_of_a_container_kernel(monkeypatch, shared):
+    shared.chmod(0o1777)  # as /tmp is
+    monkeypatch.setattr(Folder, "parent", str(shared))
+    folder = Folder()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(f"{folder.path}/s-1")
+        os.chmod(f"{folder.path}/s-1", 0o777)
+        sock.listen()
+        code = """
+def connect(path): socket.socket(socket.AF_UNIX).connect(path)
+for try_it in (lambda: connect(args[0] + "/s-1"), lambda: os.listdir(args[0]), lambda: os.rename(args[0], "his"), lambda: os.symlink("x", args[0] + "/x")):
+    try: print(try_it())
+    except PermissionError: print("refused")"""
+        assert as_stranger(shared, code, folder.path) == "refused\n"*4
+    folder.remove()
 
 @needs_root
 def test_a_link_in_a_strangers_folder_has_no_file_of_ours_emptied(monkeypatch, shared, tmp_path):
@@ -121,6 +171,36 @@ def test_the_cache_is_this_users_whatever_the_umask(tmp_path):
     finally: os.umask(before)
     made = [tmp_path/name for name in ("cache", "cache/ipymini", "cache/ipymini/scripts")]
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in made} == {0o700}
+
+@needs_root
+def test_a_cache_that_a_stranger_has_made_is_refused(monkeypatch, shared):
+    "Code is imported from there"
+    as_stranger(shared, "os.makedirs('ipymini/scripts', 0o777)")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared))
+    with pytest.raises(NoEnvironment, match="another user's"): header_file("")
+
+def test_a_cache_that_is_open_to_others_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path/"ipymini").mkdir()
+    (tmp_path/"ipymini").chmod(0o777)
+    with pytest.raises(NoEnvironment, match="open to others"): header_file("")
+
+def test_nobody_else_writes_into_a_kernelspec_whatever_the_umask(tmp_path):
+    "It tells Jupyter what to run"
+    folder = tmp_path/"share/kernels/mine"
+    before = os.umask(0)
+    try: kernelspecs.write(kernelspecs.Kernel("mine", folder, "own", sys.executable), kernelspecs.packaged(), {"start.py": ""})
+    finally: os.umask(before)
+    made = [tmp_path/"share", tmp_path/"share/kernels", folder, *folder.iterdir()]
+    assert [path.name for path in made if path.stat().st_mode & 0o022] == []
+    assert (folder/"kernel.json").stat().st_mode & 0o044  # who shares the installation reads it
+
+def test_a_named_environment_is_this_users_whatever_the_umask(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path/"data"))
+    before = os.umask(0)
+    try: named.new("lab", local=False).write("python:3.12")
+    finally: os.umask(before)
+    assert {stat.S_IMODE((tmp_path/name).stat().st_mode) for name in ("data", "data/ipymini", "data/ipymini/envs", "data/ipymini/envs/lab")} == {0o700}
 
 # -- the debugger's folder
 

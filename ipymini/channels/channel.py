@@ -43,6 +43,7 @@ class Channel(Thread):
 
     def set_options(self):
         self.sock.maxmsgsize = limits.frame
+        self.sock.rcvhwm = limits.queue
         self.sock.router_handover = 1  # who reconnects under his old identity gets his replies
 
     # -- on any thread

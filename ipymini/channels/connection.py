@@ -101,6 +101,7 @@ def bind_ipc(sock, settings, port):
     number = settings[port] or free_number(settings["ip"])
     path = f"{settings['ip']}-{number}"
     url = f"ipc://{path}"
+    refuse_open_folder(os.path.dirname(path) or ".", f"cannot bind {port} to {url}")
     if os.path.lexists(path): refuse_if_used(path, f"cannot bind {port} to {url}")
     before = os.umask(0o077)
     try: bind_url(sock, port, url)
@@ -116,6 +117,15 @@ def free_number(prefix):
 def bind_url(sock, port, url):
     try: sock.bind(url)
     except (zmq.ZMQError, UnicodeError) as e: raise BadConnection(f"cannot bind {port} to {url}: {reason(e)}") from None
+
+def refuse_open_folder(folder, failure):
+    "Raise a BadConnection that begins with `failure` where another user can put a socket of his in the place of ours."
+    try: info = os.stat(folder)
+    except OSError: return  # zmq says what is wrong with it
+    is_of_another = hasattr(os, "getuid") and info.st_uid not in (0, os.getuid())
+    is_open = info.st_mode & stat.S_IWOTH and not info.st_mode & stat.S_ISVTX
+    if not (is_of_another or is_open): return
+    raise BadConnection(f"{failure}: other users may replace files in {os.path.abspath(folder)}, name a folder of yours")
 
 def refuse_if_used(path, failure):
     "Raise a BadConnection that begins with `failure`, unless `path` is a socket that nobody listens on: zmq would replace anything."

@@ -4,6 +4,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from weakref import ref
 
+from .. import limits
+
+class TooManyComms(RuntimeError):
+    "There are as many comms as may be."
+
 def package():
     "The package `comm`, loaded now at the latest; None where a module of the user's has its name."
     if "comm" not in sys.modules:
@@ -32,10 +37,22 @@ def bind(comm, publish, kernel):
 
     They have `kernel`: anywidget and the Output widget of ipywidgets look for it."""
     if not hasattr(comm, "get_comm_manager"): return  # a module of the user's has this name
-    from comm.base_comm import CommManager
-    ours = CommManager()
+    ours = manager_class()()
     comm.create_comm = comm_class(publish, kernel)
     comm.get_comm_manager = lambda: ours
+
+def manager_class():
+    "The class of the manager that holds all comms, up to a limit."
+    from comm.base_comm import CommManager
+
+    class Manager(CommManager):
+        "Holds all comms that are open."
+        def register_comm(self, comm):
+            "Hold `comm`; its id. Raises: TooManyComms."
+            if len(self.comms) < limits.comms: return super().register_comm(comm)
+            raise TooManyComms(f"there are {limits.comms} comms already: close some, or widgets, before")
+
+    return Manager
 
 def comm_class(publish, kernel):
     "The class of comms that send by `publish` and have `kernel`."

@@ -112,7 +112,7 @@ class Images:
         name = out.splitlines()[-1].partition(":")[2].strip()  # `Loaded image: NAME`
         self.engine.run("tag", name, env.image)
         self.engine.run("image", "rm", name)
-        env.folder.mkdir(parents=True)
+        env.make_folder()
         for path in (env.dockerfile, env.requirements):
             text = self.engine.run("run", "--rm", *offline, "--entrypoint=cat", env.image, f"/environment/{path.name}")
             path.write_text(f"{text}\n" if text else "")

@@ -116,9 +116,19 @@ def write(kernel, spec, files):
         for name,text in files.items(): (new/name).write_text(text)
         replaced = folder/"before" if is_same(ours(folder.name, folder), kernel) else folder
         if replaced.exists(): shutil.copytree(replaced, new/"before")
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        keep_from_others(new)
+        make_folder(folder.parent)
         if folder.exists(): shutil.rmtree(folder)
         shutil.copytree(new, folder)
+
+def make_folder(folder):
+    "Make `folder`, and those above it that are missing, so that this user alone may write into it, whatever the umask."
+    if not folder.parent.exists(): make_folder(folder.parent)
+    folder.mkdir(mode=0o755, exist_ok=True)
+
+def keep_from_others(folder):
+    "Let nobody but this user write into `folder`, whatever the umask: what lies there tells Jupyter what to run."
+    for path in (folder, *folder.rglob("*")): path.chmod(path.stat().st_mode & ~0o022)
 
 def is_same(one, other):
     "True if the Kernels `one`, which may be None, and `other` run the same."

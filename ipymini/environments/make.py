@@ -70,13 +70,22 @@ def header_file(text):
     return file
 
 def cache():
-    "The folder for what we can make again."
+    "The folder for what we can make again. Raises NoEnvironment if it is another user's."
     home = Path.home()
     if os.environ.get("XDG_CACHE_HOME"): base = Path(os.environ["XDG_CACHE_HOME"])
     elif sys.platform == "darwin": base = home/"Library/Caches"
     elif os.name == "nt": base = Path(os.environ.get("LOCALAPPDATA", home/"AppData/Local"))
     else: base = home/".cache"
+    refuse_of_others(base/"ipymini")
     return base/"ipymini"
+
+def refuse_of_others(folder):
+    "Raise NoEnvironment if another user owns `folder`, or may write into it: code is imported from there."
+    if not folder.exists() or not hasattr(os, "getuid"): return
+    info = folder.stat()
+    mend = "Remove it, or set XDG_CACHE_HOME to a folder of yours"
+    if info.st_uid != os.getuid(): raise NoEnvironment(f"{folder}, from which code is imported, is another user's. {mend}")
+    if info.st_mode & 0o002: raise NoEnvironment(f"{folder}, from which code is imported, is open to others. {mend}")
 
 def make_private(folder):
     "Make `folder`, and those above it that are missing, for this user alone, whatever the umask: code is imported from there."

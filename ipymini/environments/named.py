@@ -6,6 +6,8 @@ import getpass, hashlib, os, re, sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from .make import make_private
+
 class BadName(ValueError):
     "A name that is no environment's, or cannot be one; the text says why."
 
@@ -68,9 +70,14 @@ class Environment:
 
     def write(self, image):
         "Write the two files, for an environment on `image`."
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.make_folder()
         self.dockerfile.write_text(dockerfile.format(image=image, user=plain(getpass.getuser()), uid=os.getuid()))
         self.requirements.write_text("")
+
+    def make_folder(self):
+        "Make the folder; the user's own are his alone, whatever the umask, a project's are as its other folders."
+        if self.project: self.folder.mkdir(parents=True, exist_ok=True)
+        else: make_private(self.folder)
 
     def lines(self):
         "The lines of requirements.txt."

@@ -6,7 +6,7 @@ import os, shutil, subprocess
 from . import kernelspecs, lending
 from .engine import install_podman
 from .kernelspecs import Kernel
-from .make import NoEnvironment, run
+from .make import NoEnvironment, make_private, run
 from .named import package_name, with_version
 from .pythons import inspect_python
 
@@ -17,6 +17,7 @@ def build(env, settings=None):
         raise NoEnvironment(f"--network, --memory, --cpus and --option are for containers, which need an engine. {install_podman}")
     version = env.python()
     if not version: raise NoEnvironment(f"{env.name} starts from the image {env.base()}, which needs podman or docker. {install_podman}")
+    make_private(env.venv.parent)
     run(["venv", "--clear", "--python", version, str(env.venv)], print)
     if env.packages(): run(["pip", "install", "--python", env.interpreter, "--requirement", str(env.requirements)], print)
     install(env)
