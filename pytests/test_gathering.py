@@ -82,6 +82,11 @@ def test_a_line_without_its_end_waits_longer():
     assert left("a", .002) == pytest.approx(texts.line_delay-.002)
     assert left("a", .009) == 0
 
+def test_a_line_whose_writer_waits_for_a_core_within_print_is_looked_at_again(monkeypatch):
+    monkeypatch.setattr(texts, "writing", lambda: {1})
+    for age in (.009, .2, .49): assert left("a", age) == pytest.approx(texts.line_delay)
+    assert left("a", texts.print_delay) == 0
+
 def test_a_stream_waits_for_its_turn():
     pace = Pace()
     pace.count(1, 1000)

@@ -12,7 +12,7 @@ from ..system.stacks import package
 piece = 2**18          # characters of a stream message, at most, but in a flood
 first_delay = .001     # seconds: a printed line is several writes, they go out as one message,
 line_delay = .008      # which an unfinished line may wait for,
-print_delay = .1       # and one whose writer is known to be within `print`
+print_delay = .5       # and one whose writer is within `print` each time that we look
 gather_delay = .022    # seconds between two messages of one stream, and
 flushes = 5            # messages that `flush` may send in between, until a second has passed in silence: 50 in any second
 orderly = 1000         # changes from one stream to the other that keep their order at once,
@@ -137,7 +137,7 @@ class Gathering:
     def delay(self, last, age):
         "Seconds that text of this `age` waits in all."
         if age <= first_delay or last.text[-1:] == "\n": return first_delay
-        if line_delay <= age < print_delay and last.thread in writing(): return print_delay
+        if line_delay <= age < print_delay and last.thread in writing(): return age+line_delay
         return line_delay
 
 class Pace:
