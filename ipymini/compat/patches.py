@@ -70,8 +70,9 @@ def let_anyio_nest(eventloop):
     eventloop.run = aside(eventloop.run)
 
 def let_uvloop_nest(uvloop):
-    "uvloop's loop has ways of its own to run."
+    "uvloop's loop has ways of its own to run; on Python 3.11 `uvloop.run` looks for a running loop, too."
     for name in ("run_forever", "run_until_complete"): setattr(uvloop.Loop, name, aside(getattr(uvloop.Loop, name)))
+    uvloop.run = aside(uvloop.run)
 
 def let_trio_interrupt(trio):
     "`trio.run` spares its internals from interrupts, but only in place of Python's own handler of SIGINT."
