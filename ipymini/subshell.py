@@ -122,7 +122,8 @@ class Subshell:
 
     async def run(self):
         "Handle what is queued; `schedule` starts this again when more has come."
-        hide_task(asyncio.current_task())
+        task = asyncio.current_task()
+        if task: hide_task(task)  # nest_asyncio has none be current on Python 3.14
         while not self.closing:
             with self.taking:
                 if not self.queue: break
