@@ -45,6 +45,7 @@ class ContainerProvisioner(LocalProvisioner):
         except EngineError as error:
             self.log.error("%s", error)
             self.container = None
+            self.folder.give_to((os.getuid(), os.getgid()))  # back: a kernel puts its sockets into no folder of another user
             return await super().launch_kernel(standin(error, self.folder.connection_file), **kwargs)
         return await super().launch_kernel(command, **kwargs, stdin=subprocess.PIPE)
 
