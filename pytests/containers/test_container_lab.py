@@ -15,11 +15,11 @@ def notebook(lab):
     exe = shutil.which("chromium")
     if not exe: pytest.skip("NOT TESTED: no Chromium; on Debian: apt-get install chromium")
     folder = lab.folder/"lab-books"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # a test that is run again makes this anew
     os.chown(folder, 1000, 1000)
     write_book(folder/"book.ipynb", "lab")
     home = lab.folder/"lab-home"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     env = {**os.environ, **lab.variables, "HOME": str(home), "JUPYTERLAB_SETTINGS_DIR": str(home),
         "JUPYTERLAB_WORKSPACES_DIR": str(home)}
     server = Server(env, folder)
@@ -49,6 +49,9 @@ def test_an_interrupt_reaches_it(notebook):
 
 def test_a_restart_gives_a_fresh_one(notebook):
     notebook.run("kept = 1")
+    before = containers()
     notebook.restart()
+    notebook.see(lambda: len(containers()) == 1 and containers() != before, "a new container", 60)
+    notebook.state("idle", 60)  # what is sent before that JupyterLab forgets
     assert "False" in notebook.text(notebook.run("'kept' in globals()", timeout=60))
     assert len(containers()) == 1
