@@ -136,7 +136,7 @@ class Gathering:
 
     def delay(self, last, age):
         "Seconds that text of this `age` waits in all."
-        if age <= first_delay or last.text[-1:] == "\n": return first_delay
+        if age < first_delay-a_tick or last.text[-1:] == "\n": return first_delay
         if line_delay <= age < print_delay and last.thread in writing(): return age+line_delay
         return line_delay
 
