@@ -188,10 +188,13 @@ def test_restart_of_a_running_kernel(book):
     assert book.text(book.run("6*7")) == "42"
 
 def test_restart_and_run_all(book):
-    cells = [book.run(o) for o in ("n = globals().get('n', 0) + 1", "print('run', n)", "n+1")]
+    cells = [book.run(o) for o in ("import os\nn = globals().get('n', 0) + 1", "print('run', n, 'in', os.getpid())", "n+1")]
+    before = book.text(cells[1])
     book.restart("restart-and-run")
+    book.see(lambda: book.text(cells[1]) not in ("", before), "the cells to run in another process")
+    assert book.text(cells[1]).startswith("run 1 in")
+    book.shows(cells[2], "2")
     for i,c in enumerate(cells): book.expect(c.locator(".jp-InputPrompt")).to_have_text(f"[{i+1}]:")
-    assert [book.text(c) for c in cells] == ["", "run 1", "2"]
 
 deaths = dict(exit="import os; os._exit(9)", segfault="import ctypes; ctypes.string_at(0)")
 
