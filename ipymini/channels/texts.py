@@ -20,7 +20,7 @@ orderly = 1000         # changes from one stream to the other that keep their or
 flood = 2**20          # characters at once, and each second after that, beyond which a stream sends larger messages,
 flood_delay = .2       # up to as many characters, in longer intervals: a frontend draws the whole text anew at each
 most_looks = 100       # at the clock before text goes out whatever it says
-a_tick = .0005         # what is left of a wait and not worth another one: zmq's are whole milliseconds
+a_tick = .0005         # what is left of a wait and not worth another one: those of `poll` are whole milliseconds
 
 class Text:
     "What a thread wrote at once on the stream `name`, on behalf of the request `parent`."

@@ -4,7 +4,7 @@ from socket import socketpair
 from ..system.clock import clock
 
 moment = .001  # seconds that the first messages of a request wait for the others
-a_tick = .0003  # what is left of it and not worth another wait: zmq's are whole milliseconds
+too_short = .0003  # seconds that may be left of it and are not worth another wait: those of `poll` are whole milliseconds
 
 class Waker:
     """Rouses a thread out of `poll`.
@@ -53,5 +53,5 @@ class Waker:
         "Milliseconds until the thread is to be roused, which is done if there are none; None: it is not held."
         until = self.held_until  # another thread may wake it
         if not until: return None
-        if a_tick < until-clock.monotonic() < 2*moment: return 1  # a clock that was set back stops nobody
+        if too_short < until-clock.monotonic() < 2*moment: return 1  # a clock that was set back stops nobody
         self.wake()

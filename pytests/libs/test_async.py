@@ -116,19 +116,6 @@ def test_context_variables_are_shared_by_cells(kc):
     kc.run("import decimal\ndecimal.getcontext().prec = 5")
     assert kc.run("decimal.Decimal(1)/3").result == "Decimal('0.33333')"
 
-def test_uvicorn_like_servers_run_as_tasks(kc):
-    r = kc.run(
-        "import asyncio\n"
-        "async def echo(r, w):\n"
-        "    w.write(await r.readline())\n"
-        "    w.close()\n"
-        "s = await asyncio.start_server(echo, '127.0.0.1', 0)\n"
-        "s.sockets[0].getsockname()[1]")
-    import socket
-    with socket.create_connection(("127.0.0.1", int(r.result)), timeout=60) as c:
-        c.sendall(b"hey\n")
-        assert c.recv(10) == b"hey\n"
-
 define_f = """
 import asyncio, uvloop
 async def f():
