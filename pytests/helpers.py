@@ -34,7 +34,8 @@ class Result:
     def of(self, type): return [m["content"] for m in self.msgs if m["msg_type"] == type]
     def text(self, name): return "".join(c["text"] for c in self.of("stream") if c["name"] == name)
     def __repr__(self):
-        return f"Result({self.reply and self.content}, {[(m['msg_type'], m['content']) for m in self.msgs]})"
+        msgs = ", ".join(f"{m['msg_type']} {str(m['content'])[:200]}" for m in self.msgs[:50])
+        return f"Result({self.reply and self.content}, {len(self.msgs)} messages: {msgs})"
 
 
 def start(cwd=None, env=None, args=(), file=None, python=sys.executable, **kw):

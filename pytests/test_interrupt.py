@@ -49,7 +49,7 @@ stuck = {
     "async subprocess": "p = await asyncio.create_subprocess_exec('sleep', '60'); print('on'); await p.wait()",
     "import": programs["import"],
     "flood": "print('on')\nwhile True: print('x'*50)", "flood of displays": "print('on')\nwhile True: display(1)",
-    "flood of a child": "print('on'); os.system('yes')", "generator": "def f():\n"
+    "flood of a child": "print('on'); os.system('while :; do echo y; done')", "generator": "def f():\n"
     "    while True: yield\n"
     "print('on')\n"
     "for _ in f(): pass",
