@@ -2,7 +2,7 @@
 
 What runs code is held back until the kernel has answered, so the first set is what really was needed for that."""
 
-import os, sys
+import os, sys, sysconfig
 from helpers import start, until
 import pytest
 
@@ -93,6 +93,14 @@ def test_the_completer_is_made_when_it_is_needed(own):
     assert kc.run("get_ipython().completer is None").result == "True"
     kc.request("complete_request", dict(code="pri", cursor_pos=3))
     assert kc.run("get_ipython().completer is None").result == "False"
+
+def test_the_gil_stays_off_in_a_free_threaded_python(own):
+    "A library that needs the GIL turns it on for all: none that a cell, a completion or a usage request brings does so."
+    kc = own()
+    kc.request("complete_request", dict(code="import o", cursor_pos=8))
+    kc.request("usage_request", channel="control")
+    is_on = kc.run("import sys; getattr(sys, '_is_gil_enabled', lambda: True)()").result
+    assert is_on == str(not sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 # -- counts, where a time would say less
 

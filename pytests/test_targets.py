@@ -1,6 +1,6 @@
 "The targets of tools/test: what they choose, and what they tell pytest."
 
-import subprocess, sys
+import os, subprocess, sys, tomllib
 from helpers import root
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -28,6 +28,20 @@ def test_a_targets_files_are_there(tool, name):
 def test_a_targets_markers_are_declared(tool, name, pytestconfig):
     declared = {line.partition(":")[0] for line in pytestconfig.getini("markers")}
     assert set(tool.targets[name].marker.split()) - {"not", "and"} <= declared
+
+@pytest.mark.parametrize("name", names)
+def test_a_targets_extras_are_there(tool, name):
+    extras = tomllib.loads((root/"pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(tool.targets[name].extras.split(",")) <= set(extras)
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script stands in for Python")
+@pytest.mark.parametrize("number, is_free", [("3.13.5", False), ("3.13.5t", True)])
+def test_a_free_threaded_python_tells_by_its_number(tmp_path, number, is_free):
+    from venvs import is_free_threaded
+    python = tmp_path/"python"
+    python.write_text(f"#!/bin/sh\necho 3 13\necho {number} /usr\n")
+    python.chmod(0o755)
+    assert is_free_threaded(python) == is_free
 
 def test_help_says_how_long_each_takes():
     r = subprocess.run([sys.executable, root/"tools/test", "--help"], capture_output=True, text=True, timeout=60)

@@ -12,6 +12,8 @@ root = Path(__file__).resolve().parent.parent
 venvs = root/".venvs"
 log = venvs/"log.txt"  # what the step that runs prints
 oldest = 3,11
+# for free-threaded Python 3.13 the newest releases of many libraries have no wheels: the newest that has one is taken; tornado, which never had one, is built in seconds
+free_threaded = "--only-binary=:all:", "--no-binary=tornado"
 programs = "Scripts" if os.name == "nt" else "bin"  # the folder of a venv that has its programs
 
 def ready(name, extras, python=None, fresh=False, lock=None):
@@ -32,7 +34,8 @@ def ready(name, extras, python=None, fresh=False, lock=None):
     stamp_of(venv).unlink(missing_ok=True)  # whoever is interrupted from here on begins anew
     whl = wheel(venv)
     versions = ["--constraint", root/lock] if lock else []
-    if is_new: install(venv, f"ipymini and {extras} tools", f"{whl}[{extras}]", *versions)
+    wheels = free_threaded if is_free_threaded(python) else ()
+    if is_new: install(venv, f"ipymini and {extras} tools", f"{whl}[{extras}]", *versions, *wheels)
     else: install(venv, "ipymini", "--force-reinstall", "--no-deps", whl)
     stamp_of(venv).write_text(f"{tools_wanted}\n{tree_wanted}")
     return exe
@@ -45,13 +48,16 @@ def stamped(venv):
     return stamp.read_text().split("\n") if stamp.exists() else (None, None)
 
 def version(python):
-    "Version and prefix of the interpreter `python`; exits if it is too old or does not run."
-    code = "import sys; print(*sys.version_info[:2]); print(sys.version.split()[0], sys.prefix)"
+    "Version, with the `t` of a free-threaded one, and prefix of the interpreter `python`; exits if it is too old or does not run."
+    flags = "getattr(sys, 'abiflags', '')"  # not on Windows
+    code = f"import sys; print(*sys.version_info[:2]); print(sys.version.split()[0] + {flags}, sys.prefix)"
     try: run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error: sys.exit(f"{python} is no Python that runs: {error}")
     numbers,described = run.stdout.splitlines()
     if tuple(map(int, numbers.split())) >= oldest: return described
     sys.exit(f"ipymini needs Python {oldest[0]}.{oldest[1]} or newer, {python} is {described.split()[0]}; --python PATH names another")
+
+def is_free_threaded(python): return version(python).split()[0].endswith("t")
 
 def digest(*names):
     "A digest of the files and folders `names` of the checkout."
