@@ -62,7 +62,7 @@ class Bridge:
         if cell.is_stored: self.ip.counter += 1
 
     async def execute(self, msg):
-        "Run the cell of `msg`; the content of its execute_reply."
+        "Run the cell of `msg`; how it ended, as its execute_reply tells it."
         cell = msg.cell
         self.out.mend()
         sys.displayhook = self.ip.displayhook
@@ -71,9 +71,9 @@ class Bridge:
         try: result = await self.run(cell, cell_id=msg["metadata"].get("cellId"))
         except BaseException as e: error = self.unfinished(cell, e)
         else: error = result.error_before_exec or result.error_in_exec or cell.failure
-        reply = self.succeeded(msg) if error is None else self.failed(cell, error)
         if cell.is_stored: writer.save_soon()
-        return self.ended(cell, reply)
+        if error is not None: return self.failed(cell, error)
+        return dict(status="ok", user_expressions=self.ip.user_expressions(msg["content"].get("user_expressions") or {}))
 
     async def run(self, cell, cell_id):
         "IPython's result for `cell`; top-level await runs on the loop we are on, unless %autoawait names another."
@@ -87,22 +87,14 @@ class Bridge:
         finally:
             ip.events.trigger("post_execute")
             if not cell.silent: ip.events.trigger("post_run_cell", result)
-            self.flush_streams()
+            try: self.out.flush_others()
+            except Exception: ip.showtraceback()  # a stream of the user's that cannot be flushed fails no cell
         return result
-
-    def flush_streams(self):
-        "Let out what streams of the user's buffer; one that cannot be flushed is told and fails no cell."
-        try: self.out.flush_others()
-        except Exception: self.ip.showtraceback()
 
     def unfinished(self, cell, error):
         "What fails `cell` where `error` came out of IPython itself, as when it stores an exception that has no text."
         if not cell.error: self.ip.showtraceback()
         return cell.error[0] if cell.error else error
-
-    def succeeded(self, msg):
-        "The content of a reply for the cell of `msg`, which had no error."
-        return dict(status="ok", user_expressions=self.ip.user_expressions(msg["content"].get("user_expressions") or {}))
 
     def failed(self, cell, error):
         "The content of a reply for `error`, with the traceback that was shown; if it was not shown by us, with its last line."
@@ -113,15 +105,10 @@ class Bridge:
         return dict(content, status="error", user_expressions={})
 
     def interrupted(self, cell):
-        "Show a KeyboardInterrupt that hit before or after the cell's own code; the content of the execute_reply."
+        "Show a KeyboardInterrupt that hit before or after the cell's own code; how the cell ended."
         error = KeyboardInterrupt()
         self.ip._showtraceback(KeyboardInterrupt, error, ["KeyboardInterrupt\n"])
-        return self.ended(cell, self.failed(cell, error))
-
-    def ended(self, cell, reply):
-        "`reply` as the whole content of an execute_reply."
-        cell.error = cell.failure = None  # which would keep the frames of the cell alive
-        return dict(reply, execution_count=cell.count, payload=cell.payload)
+        return self.failed(cell, error)
 
     def name_cell(self, filename):
         "`Cell In[5]` for the file of a cell, as tracebacks call it; None for another file."
@@ -167,12 +154,12 @@ class Bridge:
         return dict(status="ok", comms=named)
 
     async def comm(self, msg):
-        "Hand a comm message to its comm; a callback's error is shown by the `comm` package's log, on stderr."
+        "Hand a comm message to its comm; a callback's Exception is shown by the `comm` package's log, on stderr."
         manager = comms.manager()
         if not manager: return self.out.write("stderr", no_comms)
         try: getattr(manager, msg.type)(None, msg.ids, msg)
         except comms.TooManyComms as e: self.out.write("stderr", f"The comm was not opened: {e}\n")
-        except KeyboardInterrupt: self.ip.showtraceback()
+        except BaseException: self.ip.showtraceback()  # the `comm` package leaves all but an Exception to us
 
     @cached_property
     def debugger(self):

@@ -12,9 +12,9 @@ class UnknownSubshellError(LookupError):
 
 def error_reply(error):
     "The content of a reply that tells of `error`."
-    name = type(error).__name__
-    told = dict(ename=name, evalue=str(error), traceback=[f"{name}: {error}"])
-    return dict(told, status="error", payload=[], user_expressions={})
+    told = error_content(type(error), error, [])
+    line = f"{told['ename']}: {told['evalue']}"
+    return dict(told, traceback=[line], status="error", payload=[], user_expressions={})
 
 def aborted_reply():
     "The content of an execute_reply for a cell that was not run because one before it failed."

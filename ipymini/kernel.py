@@ -17,7 +17,7 @@ from .system.clock import clock
 from .system.log import log
 from .system.packages import import_package
 from .system.usage import usage
-from .wire import iso
+from .wire import iso, solid
 
 reading_time = .0007  # seconds in which a client written in Python reads the messages of a short cell
 
@@ -78,7 +78,7 @@ class Kernel:
             try:
                 content = self.answer(channel, subshell, msg)
                 if isinstance(content, CoroutineType): content = await content
-            except Exception as e: content = error_reply(e)
+            except BaseException as e: content = error_reply(e)  # code of the user's that is asked for something may raise anything
             replies = content is not None and msg.type.endswith("_request")
             if replies and not self.ending.is_forced:  # what was cut off has no result
                 send_reply = partial(send_behind_output, channel, msg, self.pack_reply(msg, content))
@@ -134,7 +134,9 @@ class Kernel:
     def publish(self, kind, content, msg=None, metadata=None, buffers=(), topic=None):
         "Send `content` to everybody on behalf of `msg`, by default the request that this runs for; of nobody's, the newest cell."
         topic = topic or self.topics[kind]
-        self.iopub.send(self.wire.pack(kind, content, msg or parent.get() or parent.latest, metadata, buffers, [topic]))
+        frames = self.wire.pack(kind, content, msg or parent.get() or parent.latest, metadata, [topic])
+        frames.extend(map(solid, buffers))
+        self.iopub.send(frames)
 
     def greeting(self):
         "Frames that tell who subscribes within the start that the kernel begins."
@@ -199,6 +201,7 @@ async def execute(kernel, subshell, msg):
     begin_cell(kernel, subshell, msg, cell)
     try: reply = await subshell.user_code.run(kernel.bridge.execute(msg))
     except KeyboardInterrupt: reply = kernel.bridge.interrupted(cell)
+    reply.update(execution_count=cell.count, payload=cell.payload)
     end_cell(kernel, subshell, msg, cell)
     if reply["status"] == "error" and stops_on_error(msg): abort_queued(kernel, subshell)
     if kernel.bridge.exiting: kernel.leave(restart=False, delay=.2)  # a console reads the reply after idle, if we live
@@ -222,8 +225,9 @@ def end_cell(kernel, subshell, msg, cell):
     "Take back the signals, put out what is left of the output, and leave nobody waiting for the cell."
     if subshell is kernel.subshells.main: kernel.signals.catch()  # the cell may have taken them
     kernel.crash_report.note_cell("")
-    kernel.bridge.out.drain()
+    kernel.bridge.out.catch_up()
     cell.code_ended = True
+    cell.error = cell.failure = None  # which would keep the frames of the cell alive
     stdin = kernel.sockets.stdin
     if stdin.askers: stdin.answer(lambda question: question.msg is msg, None)
 
@@ -279,7 +283,7 @@ def comm(kernel, subshell, msg):
     try: context.run(int)
     except RuntimeError: context = context.copy()  # a cell that waits in `wait_until` is in it
     context.run(callback)
-    kernel.bridge.out.drain()
+    kernel.bridge.out.catch_up()
 
 def interrupt(kernel, subshell, msg):
     "Do what Ctrl-C does."

@@ -189,7 +189,7 @@ class Lifecycle:
         elif self.kernel.loaded.is_set(): log("exit functions were not run: the main thread is in code that does not return")
         bridge = self.kernel.bridge
         if bridge and bridge.dap: bridge.dap.close()
-        if bridge: bridge.out.drain()
+        if bridge: bridge.out.catch_up()
         processes.reap()
         self.sockets.close()
         self.kernel.crash_report.remove()

@@ -20,12 +20,12 @@ class Output:
         self.message = message
         self.stdout = OutStream(self, "stdout")
         self.stderr = OutStream(self, "stderr")
-        self.capture = None     # a `Capture`, where what C code and child processes write is shown
+        self.catch_up = nothing  # waits until what C code and child processes have written so far is queued
 
     def start(self, capture):
         "Put ours in the place of Python's streams and prompts, and with `capture` of file descriptors 1 and 2."
-        if capture and os.name == "posix": self.capture = Capture(self.write)
-        for stream in (self.stdout, self.stderr): stream.keep_descriptor()
+        if capture and os.name == "posix": self.catch_up = Capture(self.write).catch_up
+        for stream in (self.stdout, self.stderr): stream.kept_fd = os.dup(stream.fd)
         sys.stdout = self.stdout
         sys.stderr = self.stderr
         sys.stdin = open(os.devnull)
@@ -38,7 +38,8 @@ class Output:
         "Put back streams and file descriptors that a cell took away."
         for stream in (self.stdout, self.stderr):
             if not is_open(getattr(sys, stream.name, None)): setattr(sys, stream.name, stream)
-            stream.mend()
+            try: os.fstat(stream.fd)
+            except OSError: os.dup2(stream.kept_fd, stream.fd)
 
     def flush_others(self):
         "Flush what a cell has put in the place of our streams, and Python's first ones: they may buffer."
@@ -49,12 +50,8 @@ class Output:
 
     def send(self, type, content, **keys):
         "Publish `content` behind all that was written before it, by C code and child processes, too."
-        if self.capture: self.capture.catch_up()
+        self.catch_up()
         self.publish(type, content, **keys)
-
-    def drain(self):
-        "Wait until what has been written to file descriptors 1 and 2 so far is queued."
-        if self.capture: self.capture.catch_up()
 
     def input(self, prompt=""): return self.question(str(prompt), False)
     def getpass(self, prompt="Password: ", stream=None, *, echo_char=None): return self.question(str(prompt), True)
@@ -79,10 +76,12 @@ class Output:
             file = open(stream.fd, "w", buffering=1, encoding="utf8", errors="backslashreplace", closefd=False)
             stream.write = file.write
             stream.flush = file.flush
-        self.capture = None
+        self.catch_up = nothing
         self.publish = print_message
         self.flush = sys.stdout.flush
         self.ask = refuse_to_ask
+
+def nothing(): "Where file descriptors are not captured nothing has to be waited for."
 
 no_stdin = "but this frontend does not support input requests."  # nbclient's tests read these words
 
@@ -157,7 +156,7 @@ class OutStream(Hooked, io.TextIOBase):
         "Write `text`; the number of its characters."
         if type(text) is not str: text = as_str(text)
         if text:
-            if self.out.capture: self.out.capture.catch_up()
+            self.out.catch_up()
             if vars(self.per_thread): self.write_hooked(text)
             else: self.out.write(self.name, text)
         return len(text)
@@ -188,13 +187,6 @@ class OutStream(Hooked, io.TextIOBase):
         Wurlitzer and its like read those and write here, which must not come back to them."""
         if not same_file(self.lent_fd, self.kept_fd): self.lent_fd = os.dup(self.kept_fd)
         return self.lent_fd
-
-    def keep_descriptor(self): self.kept_fd = os.dup(self.fd)
-
-    def mend(self):
-        "Open file descriptor 1 or 2 anew if a cell has closed it."
-        try: os.fstat(self.fd)
-        except OSError: os.dup2(self.kept_fd, self.fd)
 
 def as_str(text):
     "`text` without what its class makes of it. Raises: TypeError."

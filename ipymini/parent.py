@@ -2,8 +2,11 @@
 
 `parent` is the one object that tells; what a context holds of its request is in the ContextVar `held`."""
 from contextvars import ContextVar
+from itertools import filterfalse
+from operator import attrgetter
 
 held = ContextVar("parent", default=None)  # a `Msg`, or a `Lent`
+ended = attrgetter("ended")
 
 class Lent:
     "The request of a cell as a thread holds it that serves whatever cell runs once that one has ended."
@@ -23,11 +26,11 @@ class Parent:
 
     def now(self, msg):
         "`msg` while its cell runs, then the newest cell that runs, if one does."
-        return msg if runs(msg) else next((cell for cell in reversed(self.cells) if runs(cell)), msg)
+        return next(filterfalse(ended, (msg, *reversed(self.cells))), msg)
 
     def begin(self, msg):
         "Note that the cell of `msg` begins."
-        self.cells = [*filter(runs, self.cells), msg]
+        self.cells = [*filterfalse(ended, self.cells), msg]
 
     @property
     def latest(self):
@@ -41,7 +44,5 @@ class Parent:
         msg = self.get()
         if msg is None: return None
         return msg if keeps_cell and not msg.is_batch else Lent(msg)
-
-def runs(msg): return not msg.ended
 
 parent = Parent()

@@ -52,7 +52,7 @@ class Wire:
     def __init__(self, key=b"", scheme="hmac-sha256"):
         self.mac = new_mac(key, scheme) if key else None
         self.session = ours + os.urandom(16).hex()
-        self.numbers = count(1)  # of our messages
+        self.ids = map(f"{self.session}_%d".__mod__, count(1))  # of our messages
         self.seen = {}           # signatures, the oldest first
         self.lock = Lock()       # protects `seen`, which the threads of several channels fill
 
@@ -89,20 +89,14 @@ class Wire:
             self.seen[signature] = True
             if len(self.seen) > limits.signatures: del self.seen[next(iter(self.seen))]
 
-    def pack(self, kind, content, parent=None, metadata=None, buffers=(), ids=()):
-        """Frames of a new message of this kind that answers `parent`, led by `ids`.
+    def pack(self, kind, content, parent=None, metadata=None, ids=(), id=None):
+        """Frames of a new message of this kind that answers `parent`, led by `ids`; `id`: one of the wire's, else the next.
 
         Raises: TypeError or ValueError where `content` has no JSON form."""
-        return self.pack_with_id(kind, content, parent, metadata, buffers, ids)[1]
-
-    def pack_with_id(self, kind, content, parent=None, metadata=None, buffers=(), ids=()):
-        "The same, and the id of the message before it."
-        session = self.session
-        id = f"{session}_{next(self.numbers)}"
-        header = (header_form % (id, kind, session, iso(), version)).encode()
+        header = (header_form % (id or next(self.ids), kind, self.session, iso(), version)).encode()
         parent_header = parent.raw if parent is not None else b"{}"
         parts = [header, parent_header, encode(metadata) if metadata else b"{}", encode(content)]
-        return id,[*ids, delim, self.sign(parts), *parts, *map(solid, buffers)]
+        return [*ids, delim, self.sign(parts), *parts]
 
 def new_mac(key, scheme):
     "What signs with `key`. Raises: UnknownScheme."
@@ -129,7 +123,9 @@ def second(time): return clock.strftime("%Y-%m-%dT%H:%M:%S", clock.gmtime(time))
 gaps = "a message buffer must be contiguous: copy it first, for instance with numpy.ascontiguousarray"
 
 def solid(buffer):
-    "`buffer` as bytes that no later write can change, copied once at most. Raises: ValueError when it is not contiguous."
+    """`buffer` as a frame behind those of its message: bytes that no later write can change, copied once at most.
+
+    Raises: ValueError when it is not contiguous."""
     if isinstance(buffer, bytes): return buffer
     view = memoryview(buffer)
     if not view.contiguous: raise ValueError(gaps)

@@ -29,7 +29,7 @@ def test_a_write_asks_once_whether_a_child_has_written(own_kc, tmp_path):
 
 count_looks = """
 import sys
-_capture = sys.stdout.out.capture
+_capture = sys.stdout.out.catch_up.__self__
 _looks = []
 _look = _capture.look
 def _counting(*timeout):

@@ -173,7 +173,7 @@ def test_what_is_called_behind_a_message_is_called_once():
 
 def test_writers_go_on_when_half_of_the_queue_has_gone():
     queue = Backlog()
-    queue.grow(backlog.queue_limit+1)
+    queue.add([bytes(backlog.queue_limit+1)], None)
     queue.shrink(2)
     assert not queue.room.is_set()
     queue.shrink(backlog.queue_limit//2)
@@ -181,7 +181,7 @@ def test_writers_go_on_when_half_of_the_queue_has_gone():
 
 def test_nobody_waits_for_a_thread_that_has_ended():
     queue = Backlog()
-    queue.grow(backlog.queue_limit+1)
+    queue.add([bytes(backlog.queue_limit+1)], None)
     queue.wait_for_room(lambda: False)
     assert not queue.room.is_set()
 

@@ -142,7 +142,7 @@ caught_in_pods = {"pods.replies.Replies.value", "pods.replies.Replies.pickled", 
 
 def test_exceptions_are_caught_by_name():
     "All of them only where a fault has to become an answer, and around calls into the user's own code"
-    assert where(catches("Exception")) <= {"kernel.Kernel.serve", "channels.channel.Channel.run",
+    assert where(catches("Exception")) <= {"channels.channel.Channel.run",
         # whatever keeps one message from being handled must not end the thread
         "channels.channel.Channel.take", "debugger.thread.DebugThread.run",
         "kernel.Kernel.pack_reply",  # a reply that has no JSON form
@@ -150,7 +150,7 @@ def test_exceptions_are_caught_by_name():
         "kernel.complete",  # a completer of the user's that fails gives no matches, docs/protocol.md
         "debugger.requests.Debugger.request",  # every debug_request needs a DAP response, docs/protocol.md
         "contents.error_content",  # `str` of the user's exception
-        "bridge.Bridge.flush_streams",  # the user's streams
+        "bridge.Bridge.run",  # the user's streams
         "tracebacks.or_python_format.structured_traceback",  # an error is shown, whatever keeps IPython from formatting it
         "features.pools.bring",  # what a worker cannot load is told where its result is waited for
         "features.snapshot_file.Writer.as_pickle", "features.snapshot_file.Reader.bring",  # a name whose pickle runs into an error is told, the others go on
@@ -161,7 +161,7 @@ def test_exceptions_are_caught_by_name():
 
 def test_base_exceptions_are_caught_around_user_code_only():
     "`run_untraced` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
-    assert where(catches("BaseException")) <= {"bridge.Bridge.execute",
+    assert where(catches("BaseException")) <= {"kernel.Kernel.serve", "bridge.Bridge.execute", "bridge.Bridge.comm",
         "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless",
         "contents.error_content", "interrupts.UserCode.drive",
         "subshell.Subshell.forever", "interrupts.UserCode.outcome", "debugger.untraced.run_untraced.run",

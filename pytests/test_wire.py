@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from hypothesis import HealthCheck, given, settings, strategies as st
 from ipymini import limits
-from ipymini.wire import BadMessage, Duplicate, Msg, UnknownScheme, Wire, delim, encode
+from ipymini.wire import BadMessage, Duplicate, Msg, UnknownScheme, Wire, delim, encode, solid
 from jupyter_client.session import Session
 
 settings.register_profile("wire", max_examples=60, deadline=None, derandomize=True,
@@ -47,7 +47,7 @@ def read(session, frames):
 @given(types, objects(), objects(), ids, bufs, st.sampled_from(schemes))
 def test_session_reads_what_we_pack(type, content, metadata, ids, bufs, scheme):
     ours,session = pair(scheme=scheme)
-    got_ids,m = read(session, ours.pack(type, content, None, metadata, bufs, ids))
+    got_ids,m = read(session, [*ours.pack(type, content, None, metadata, ids), *map(solid, bufs)])
     assert (got_ids, m["msg_type"], m["content"], m["metadata"], m["parent_header"]) == (ids, type, content, metadata,
         {})
     assert [bytes(b) for b in m["buffers"]] == bufs
@@ -143,17 +143,17 @@ def test_output_is_compact_utf8(): assert encode(dict(a="é", b=[1, 2])) == '{"a
 
 @pytest.mark.parametrize("buf", [b"ab", bytearray(b"ab"), memoryview(b"ab"), np.frombuffer(b"ab", "u1"),
     np.array([0x6261], "<u2")], ids=lambda o: type(o).__name__)
-def test_any_contiguous_buffer_goes_out_as_its_bytes(buf): assert Wire().pack("x", {}, buffers=[buf])[-1] == b"ab"
+def test_any_contiguous_buffer_goes_out_as_its_bytes(buf): assert solid(buf) == b"ab"
 
 @pytest.mark.parametrize("buf", [memoryview(b"abcd")[::2], np.arange(10)[::2]], ids=["memoryview", "numpy"])
 def test_a_buffer_with_gaps_is_a_clear_error(buf):
-    with pytest.raises(ValueError, match="contiguous"): Wire().pack("x", {}, buffers=[buf])
+    with pytest.raises(ValueError, match="contiguous"): solid(buf)
 
 def test_a_buffer_is_what_it_was_when_sent():
     buf = bytearray(b"before")
-    frames = Wire().pack("x", {}, buffers=[buf])
+    frame = solid(buf)
     buf[:] = b"after!"
-    assert bytes(frames[-1]) == b"before"
+    assert frame == b"before"
 
 def test_buffers_arrive_as_memoryviews(): assert isinstance(Wire().parse([delim, b"",
     b'{"msg_id":"1","msg_type":"x"}', b"{}", b"{}", b"{}",

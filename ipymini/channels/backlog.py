@@ -52,7 +52,8 @@ class Backlog:
         "Queue a message, or None, and what is called behind it."
         size = sum(map(len, frames or ()))
         with self.lock:
-            self.grow(size)
+            self.size += size
+            self.is_full = self.size > queue_limit
             self.batches.append(Batch(frames, size, then))
 
     def add_text(self, name, parent, text, thread):
@@ -75,11 +76,6 @@ class Backlog:
         "Call what is to be called behind messages before they are sent."
         with self.lock: batches = list(self.batches)
         for batch in batches: batch.call()
-
-    def grow(self, count):
-        with self.lock:
-            self.size += count
-            self.is_full = self.size > queue_limit
 
     def shrink(self, count):
         "Note that so many bytes have left the queue; writers go on when half of it is empty."

@@ -58,23 +58,24 @@ class Unshared:
         except OSError: return
         if is_there: os.close(self.fd)
 
-def write_at(fd, data, offset):
-    "Write `data` at `offset`; how many bytes were written. Raises: OSError."
-    if hasattr(os, "pwrite"): return os.pwrite(fd, data, offset)
-    with at(fd, offset): return os.write(fd, data)
-
-def read_at(fd, size, offset):
-    "At most `size` bytes from `offset` on. Raises: OSError."
-    if hasattr(os, "pread"): return os.pread(fd, size, offset)
-    with at(fd, offset): return os.read(fd, size)
-
 position = threading.Lock()  # of files whose position is moved: a descriptor and its duplicates have one between them
 
 @contextmanager
 def at(fd, offset):
-    "Have the file `fd` at `offset` meanwhile, on Windows, which cannot read or write elsewhere than at the position."
+    "Have the file `fd` at `offset` meanwhile."
     with position:
         before = os.lseek(fd, 0, os.SEEK_CUR)
         os.lseek(fd, offset, os.SEEK_SET)
         try: yield
         finally: os.lseek(fd, before, os.SEEK_SET)
+
+def seek_and_write(fd, data, offset):
+    "As `os.pwrite`, for Windows, which cannot write elsewhere than at the position."
+    with at(fd, offset): return os.write(fd, data)
+
+def seek_and_read(fd, size, offset):
+    "As `os.pread`, for Windows."
+    with at(fd, offset): return os.read(fd, size)
+
+write_at = getattr(os, "pwrite", seek_and_write)  # (fd, data, offset): how many bytes were written
+read_at = getattr(os, "pread", seek_and_read)     # (fd, size, offset): at most so many bytes
