@@ -75,6 +75,13 @@ def let_go(pydevd, debugger):
     # it does so itself, but not if anything went wrong, or later, on a thread of its own
     pydevd.set_global_debugger(None)
     pydevd.stoptrace()
+    forget_threads()
+
+def forget_threads():
+    "Have pydevd forget threads that have ended: it keeps all that it has seen, so that no two have one number, for ever."
+    seen = getattr(sys.modules.get("_pydevd_bundle.pydevd_constants"), "_thread_id_to_thread_found", {})
+    for number,thread in list(seen.items()):
+        if not thread.is_alive(): seen.pop(number, None)
 
 def tune(pydevd):
     "What debugpy does well without, but worse; its internals may change."

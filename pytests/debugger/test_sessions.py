@@ -135,6 +135,22 @@ def test_debug_info_knows_breakpoints(dbg):
     assert dbg.ok("debugInfo")["breakpoints"] == [dict(source=dbg.ok("dumpCell", code="a = 1\n\nb = 2")["sourcePath"],
         breakpoints=[dict(line=3, condition="a == 1"), dict(line=1)])]
 
+seen = """
+import sys
+threads = sys.modules["_pydevd_bundle.pydevd_constants"]._thread_id_to_thread_found.values()
+len(threads), sum(thread.is_alive() and thread.name.startswith("pydevd") for thread in threads)
+"""
+
+def test_threads_of_earlier_sessions_are_forgotten(own_dbg):
+    def session():
+        own_dbg.start()
+        own_dbg.ok("disconnect")
+    def threads(): return eval(own_dbg.kc.run(seen).result)
+    for _ in range(8): session()
+    until(lambda: threads()[1] == 0, "the end of debugpy's threads")
+    session()
+    assert threads()[0] < 8
+
 def test_breakpoints_end_with_the_session(dbg):
     dbg.mark("a = 1", 1)
     dbg.ok("disconnect")
