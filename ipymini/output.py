@@ -95,7 +95,7 @@ def refuse_to_ask(prompt, password): raise StdinNotImplementedError("input() doe
 def is_open(stream):
     "True if `stream` can be written to, as far as it tells."
     try: return hasattr(stream, "write") and getattr(stream, "closed", False) is not True
-    except ValueError: return False  # its buffer has been detached
+    except BaseException: return False  # its buffer has been detached, or its class is the user's
 
 class Parented:
     "Tells and sets the request that what runs now runs for; `out` is the `Output`."

@@ -138,6 +138,11 @@ grave = [
     ("stdout deleted", "import sys; del sys.stdout, sys.stderr", ""),
     ("no stdout", "import sys; sys.stdout = sys.stderr = sys.stdin = None; print('x')", "ok"),
     ("stdout is a number", "import sys; sys.stdout = sys.stderr = 5", "ok"),
+    ("stdout raises when it is looked at",
+        "import sys\n"
+        "class Stream:\n"
+        "    def __getattr__(self, name): raise SystemExit\n"
+        "sys.stdout = Stream()", "SystemExit"),
     ("stdout closed", "import sys; sys.stdout.close(); print('x')", "x"),
     ("__stdout__ deleted", "import sys; del sys.__stdout__, sys.__stderr__", "ok"),
     ("a display hook that raises", "import sys; sys.displayhook = lambda o: 1/0\n5", "ZeroDivisionError"),

@@ -161,7 +161,7 @@ def test_exceptions_are_caught_by_name():
 
 def test_base_exceptions_are_caught_around_user_code_only():
     "`run_untraced` hands them to whoever waits; `brief`, `is_textless` and `error_content` run a user's repr, `forever` a user's callbacks; `wake` passes them on"
-    assert where(catches("BaseException")) <= {"kernel.Kernel.serve", "bridge.Bridge.execute", "bridge.Bridge.comm",
+    assert where(catches("BaseException")) <= {"kernel.Kernel.serve", "bridge.Bridge.execute", "bridge.Bridge.comm", "output.is_open",
         "shell.ZMQInteractiveShell.set_custom_exc.handle", "tracebacks.is_textless",
         "contents.error_content", "interrupts.UserCode.drive",
         "subshell.Subshell.forever", "interrupts.UserCode.outcome", "debugger.untraced.run_untraced.run",
