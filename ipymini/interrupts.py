@@ -196,10 +196,23 @@ class UserCode:
         self.hits += 1
         if below(frame, drive_code): self.doomed = None
 
+    def rouse(self):
+        "Wake the loop that the thread waits in, the cell's own or ours: a signal does not end that wait on Windows."
+        rouse(sys._current_frames().get(self.subshell.tid))
+
     def next_cell(self):
         "The cell that runs, or is about to, else the first that has arrived; or None."
+        return next(iter(self.arrived()), None)
+
+    def arrived(self):
+        "The cells that have arrived and whose code has not ended, in order: an interrupt that comes now means one of them."
         cells = (msg for msg in (self.subshell.msg, *self.subshell.waiting()) if msg and msg.type == "execute_request")
-        return next((cell for cell in cells if cell is not self.ended), None)
+        return [cell for cell in cells if cell is not self.ended]
+
+    def is_too_late(self, meant):
+        "True if an interrupt that had to wait would hit a cell that came after it; `meant`: the cells that had arrived when it came."
+        cell = self.next_cell()
+        return cell is not None and all(cell is not each for each in meant)
 
     def doom(self, cell, exception=None):
         """Have `exception`, or KeyboardInterrupt, thrown into `cell` when its code begins or goes on; make it go on.
@@ -303,7 +316,9 @@ def inject(tid, frame):
 def rouse(frame):
     "Wake the loop that waits in `frame`, if one does: nested in a cell, it would see the exception only when it wakes."
     while frame and frame.f_code is not round_code: frame = frame.f_back
-    if frame: frame.f_locals["self"].call_soon_threadsafe(lambda: None)
+    if not frame: return
+    try: frame.f_locals["self"].call_soon_threadsafe(lambda: None)
+    except RuntimeError: pass  # closed meanwhile
 
 def insist(frame):
     "Raise KeyboardInterrupt again at the next line that user code comes to, should it swallow the one that is coming."

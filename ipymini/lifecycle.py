@@ -96,13 +96,13 @@ class Lifecycle:
     def load(self):
         "Import and start what runs code; the sockets answer meanwhile."
         subshells,kernel = self.kernel.subshells,self.kernel
-        main = subshells.make_main()  # imports asyncio, without what TLS needs
-        from .compat.loops import let_loops_nest
+        from .compat.loops import let_loops_nest, let_us_hear_signals  # imports asyncio, without what TLS needs
         let_loops_nest()
+        let_us_hear_signals()
+        main = subshells.make_main()
         processes.stay_awake()
         main.tid = threading.get_ident()  # startup files run before its loop does
         subshells.start_side()
-        self.signals.catch()  # a loop of Windows that is made on this thread takes the wake-up descriptor
         kernel.bridge = self.make_bridge(main.loop)
         if not (sys.flags.isolated or os.environ.get("PYTHONSAFEPATH")): sys.path.insert(0, "")  # -P of kernel.json was for us
         sys.argv[:] = [""]  # as at Python's prompt: our options are none of an `argparse` in a cell

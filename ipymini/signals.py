@@ -29,6 +29,7 @@ class Signals:
         self.lifecycle = lifecycle
         self.landed = threading.Lock()  # released when the main thread has seen an interrupt; `interrupt_all` waits for it
         self.is_put_off = False         # True while an interrupt of the main thread waits for better times
+        self.meant = []                 # the cells that had arrived when the main thread was interrupted last
         self.early_target = None        # the cell that was the first to have arrived when an interrupt came before code could run
         self.last_idle = 0              # when an interrupt came last while nothing ran
         self.last = 0, None             # when the last interrupt came, and the message that ran then
@@ -57,17 +58,19 @@ class Signals:
         if num == repeat and not self.is_put_off: return  # it was to end a call that blocks, no more
         self.is_put_off = False
         if num not in (signal.SIGINT, repeat): return self.on_end(num)
-        try: self.interrupt_main(frame)
+        try: self.interrupt_main(frame, is_new=num == signal.SIGINT)
         except KeyboardInterrupt as e:
             e.__traceback__ = None  # the user's traceback ends where the interrupt hit, not here
             raise
 
-    def interrupt_main(self, frame):
-        "Interrupt what the main thread does at `frame`, now or, where that could do harm, a little later."
+    def interrupt_main(self, frame, is_new):
+        "Interrupt what the main thread does at `frame`, now or, where that could do harm, a little later; then `is_new` is False."
         subshells,main = self.kernel.subshells,self.kernel.subshells.main
         if not subshells.are_open: self.early_target = next((msg for msg in subshells.early if msg.type == "execute_request"), None)
         if not main: return self.land()
         if self.lifecycle.ending.is_overdue: return self.lifecycle.finish_here(frame)
+        if is_new: self.meant = main.user_code.arrived()
+        if main.user_code.is_too_late(self.meant): return self.land()
         must_wait = main.user_code.must_wait(frame, is_late=self.lifecycle.ending.is_stopping)
         if processes.forking() or must_wait: return subshells.later(.001, self.try_again)
         self.land()
@@ -131,20 +134,21 @@ class Signals:
         bridge = self.kernel.bridge
         if main:
             for seconds in nudges: subshells.later(seconds, self.nudge)
-            if processes.has_handles: main.call_soon(lambda: None)  # else the interrupt of a loop that waits would hit a later cell
-        for subshell in subshells.others: self.interrupt_subshell(subshell)
+            # else the interrupt of a loop that waits would hit a later cell
+            if processes.has_handles: main.user_code.rouse()
+        for subshell in subshells.others: self.interrupt_subshell(subshell, subshell.user_code.arrived())
         self.kernel.sockets.stdin.answer(lambda question: not main or question.tid != main.tid, KeyboardInterrupt())
         if bridge and bridge.dap: bridge.dap.interrupt()
         if main: self.note_interrupt(main.msg)
         if self.lifecycle.on_terminal and not (main and main.msg): self.end_on_second()
 
-    def interrupt_subshell(self, subshell):
-        "Interrupt `subshell`, once it has left delicate code."
+    def interrupt_subshell(self, subshell, meant):
+        "Interrupt `subshell`, once it has left delicate code, if one of the cells that are `meant` has not ended then."
         frame = sys._current_frames().get(subshell.tid)
         code = subshell.user_code
-        if not frame: return
+        if not frame or code.is_too_late(meant): return
         has_landed = not code.must_wait(frame) and code.interrupt(frame)
-        if not has_landed: self.kernel.subshells.later(.001, self.interrupt_subshell, subshell)
+        if not has_landed: self.kernel.subshells.later(.001, self.interrupt_subshell, subshell, meant)
 
     def note_interrupt(self, msg):
         "Note that an interrupt came while `msg` ran, or None; the second one soon after another shows where the cell is stuck."

@@ -1,8 +1,9 @@
 """How much a kernel takes, of strangers and of those who have its key: each limit of ipymini/limits.py
 
 `raw` speaks zmq's protocol byte by byte, as strangers may who do not keep to what libzmq sends."""
-import pytest, socket, struct
-from helpers import listed, root
+import pytest, socket, struct, threading
+from benches import bench, good
+from helpers import listed, patience, root, until
 from ipymini import limits
 
 @pytest.fixture
@@ -66,6 +67,22 @@ def test_messages_that_nobody_reads_wait_with_who_sends_them(own_kc, raw):
     assert sent < 40e6
 
 # -- of who has the key
+
+def test_in_a_flood_replies_get_their_turn(monkeypatch):
+    "A reply waits for two rows at most: one of them was begun before the channel looked who had roused it"
+    monkeypatch.setattr(limits, "in_a_row", 3)
+    taken,turns = [],[]  # the messages; how many of them were taken when each reply got its turn
+    all_sent = threading.Event()
+    with bench() as b:
+        def on_msg(msg):
+            taken.append(msg)
+            b.ch.fence(lambda: turns.append(len(taken)))
+        b.ch.on_msg = on_msg
+        b.ch.fence(lambda: all_sent.wait(patience))
+        for number in range(20): b.sock.send_multipart(good(str(number)))
+        all_sent.set()
+        until(lambda: len(turns) == 20, "a turn for each reply")
+    assert turns[0] <= 6 and turns[-1] == 20
 
 def test_more_subshells_than_may_be_are_refused(own_kc):
     own_kc.run("import ipymini.limits; ipymini.limits.subshells = 2")

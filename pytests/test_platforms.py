@@ -29,7 +29,12 @@ def windows(like, **env):
     "A kernel that inherits all, as on Windows, and has no launcher unless `env` names one"
     return like("windows", env=dict(JPY_PARENT_PID="", **env) if "JPY_PARENT_PID" not in env else env, close_fds=False)
 
-busy = {"loop": "print('on')\nwhile True: pass", "await": "import asyncio\nprint('on')\nawait asyncio.sleep(60)"}
+busy = {
+    "loop": "print('on')\nwhile True: pass",
+    "await": "import asyncio\nprint('on')\nawait asyncio.sleep(60)",
+    "await, another loop": "import asyncio\nother = asyncio.new_event_loop()\nprint('on')\nawait asyncio.sleep(60)",
+    "await, another loop closed": "import asyncio\nasyncio.new_event_loop().close()\nprint('on')\nawait asyncio.sleep(60)",
+    "run": "import asyncio\nprint('on')\nasyncio.run(asyncio.sleep(60))"}
 
 # -- Windows
 

@@ -82,3 +82,19 @@ def test_an_interrupt_while_a_traceback_is_made_waits_and_the_traceback_is_shown
     r = kc.wait(id)
     assert [(e["ename"], e["traceback"]) for e in r.of("error")] == [("Slow", ["whole"])]
     assert kc.run("1").result == "1"
+
+@pytest.mark.parametrize("where", ["main", "subshell"])
+def test_an_interrupt_that_waits_for_a_traceback_leaves_a_cell_alone_that_came_after_it(own, tmp_path, where):
+    kc = own(cwd=tmp_path)
+    sub = kc.subshell() if where == "subshell" else None
+    kc.run("import signal\ndef interrupt(): signal.raise_signal(signal.SIGINT)" if where == "main" else "def interrupt(): pass")
+    id = kc.cell(programs["long traceback"], subshell=sub, stop_on_error=False)
+    kc.wait(id, until=lambda r: "on" in r.stdout)
+    if where == "subshell":
+        kc.interrupt("message")
+        kc.request("kernel_info_request", channel="control")  # by its answer the control thread has interrupted the subshells
+    later = kc.cell("1", subshell=sub)
+    kc.request("kernel_info_request")  # so the cell has arrived
+    (tmp_path/"go").touch()
+    assert kc.wait(id).error["ename"] == "Long"
+    assert kc.wait(later).result == "1"

@@ -1,5 +1,6 @@
-"Event loops of the user's within ours: `asyncio.run` and its like work in a plain cell."
-import sys
+"Event loops of the user's within ours: `asyncio.run` and its like work in a plain cell, and no loop keeps signals from us."
+import signal, sys, threading
+from contextlib import contextmanager
 from functools import wraps
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 
@@ -20,6 +21,28 @@ def let_loops_nest():
 
     asyncio.BaseEventLoop.run_until_complete = run_until_complete
     asyncio.run = asyncio.runners.run = aside(asyncio.run)
+
+def let_us_hear_signals():
+    "Have a loop of Windows, which takes the wake-up descriptor when it is made, and away when it is closed, leave it as it was."
+    Loop = getattr(asyncio, "ProactorEventLoop", None)
+    if not Loop: return
+    for name in ("__init__", "close"): setattr(Loop, name, keeping_wakeup_fd(getattr(Loop, name)))
+
+def keeping_wakeup_fd(f):
+    "`f`, behind which signals are told where they were told before, if the main thread calls it."
+    @wraps(f)
+    def call(*args, **kw):
+        "What takes the place of `f`."
+        if threading.current_thread() is not threading.main_thread(): return f(*args, **kw)
+        with lent_wakeup_fd(): return f(*args, **kw)
+    return call
+
+@contextmanager
+def lent_wakeup_fd():
+    "Let others take the wake-up descriptor, up to the end of the block. On the main thread."
+    wakeup_fd = signal.set_wakeup_fd(-1)
+    try: yield
+    finally: signal.set_wakeup_fd(wakeup_fd, warn_on_full_buffer=False)
 
 def run_nested(loop, future):
     "`loop.run_until_complete(future)` for a cell that `loop` itself runs: all but the cell goes on meanwhile."

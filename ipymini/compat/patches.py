@@ -6,7 +6,7 @@ from functools import lru_cache, wraps
 from importlib import import_module
 from weakref import WeakKeyDictionary
 
-from .loops import aside
+from .loops import aside, lent_wakeup_fd
 
 class Patches:
     "A finder of modules that has a module changed by its function in `patches` when somebody imports it."
@@ -84,11 +84,9 @@ def let_trio_interrupt(trio):
         "On the main thread: run with Python's handler, and put ours back."
         if threading.current_thread() is not threading.main_thread(): return run(*args, **kw)
         handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-        wakeup_fd = signal.set_wakeup_fd(-1)
-        try: return run(*args, **kw)
-        finally:
-            signal.signal(signal.SIGINT, handler)
-            signal.set_wakeup_fd(wakeup_fd, warn_on_full_buffer=False)
+        try:
+            with lent_wakeup_fd(): return run(*args, **kw)
+        finally: signal.signal(signal.SIGINT, handler)
 
     trio.run = with_pythons_handler
 

@@ -12,7 +12,6 @@ def like_macos():
 def like_windows():
     import _thread, threading
     from importlib import import_module
-    from socket import socketpair
     from types import ModuleType
     for name in ("subprocess", "multiprocessing.connection"): import_module(name)  # which take _winapi for the sign of Windows
     sys.modules["subprocess"]._CAN_USE_PIDFD_OPEN = False  # Python 3.15
@@ -27,15 +26,18 @@ def like_windows():
     jobs.Job = Job
     processes.has_handles = True
     from ipymini.light_asyncio import asyncio
-    new_loop = asyncio.new_event_loop
-    reader,writer = socketpair()
-    writer.setblocking(False)
-    def taking_loop():
-        "A loop, which takes the wake-up descriptor, as that of Windows does."
-        if threading.current_thread() is threading.main_thread(): signal.set_wakeup_fd(writer.fileno())
-        return new_loop()
-    asyncio.new_event_loop = taking_loop
-    taking_loop.end = reader  # for as long as the function lives
+    class ProactorEventLoop(asyncio.SelectorEventLoop):
+        "A loop, which on the main thread takes the wake-up descriptor, and gives it to nobody when it is closed, as that of Windows does."
+        def __init__(self):
+            super().__init__()
+            if threading.current_thread() is threading.main_thread(): signal.set_wakeup_fd(self._csock.fileno())
+
+        def close(self):
+            if threading.current_thread() is threading.main_thread(): signal.set_wakeup_fd(-1)
+            super().close()
+
+    asyncio.ProactorEventLoop = ProactorEventLoop
+    asyncio.new_event_loop = asyncio.events.new_event_loop = lambda: ProactorEventLoop()
     del asyncio.SelectorEventLoop._handle_signal
 
 ended = set()
