@@ -68,3 +68,24 @@ def test_a_request_to_an_unknown_subshell_is_told_so(kc):
 @pytest.mark.parametrize("code, name", [("input()", "raw_input"), ("import getpass; getpass.getpass()", "getpass")])
 def test_input_that_cannot_be_had_is_told(kc, code, name):
     assert kc.run(code).content["evalue"] == f"{name} was called, but this frontend does not support input requests."
+
+imports_uvloop = """
+import importlib, threading
+threading.Thread(target=importlib.import_module, args=["uvloop"]).start()
+"""
+half_there = """
+import sys, time
+def is_kernel_there(): return any(getattr(finder, "__name__", "") == "Patches" for finder in sys.meta_path)
+while not is_kernel_there(): time.sleep(.001)
+time.sleep(.1)  # by then a kernel that does not wait for this module has looked for what it has to change there
+class Loop:
+    def run_forever(self): pass
+    run_until_complete = run_forever
+def run(): pass
+"""
+
+def test_a_module_that_another_thread_imports_while_the_kernel_starts_is_changed_when_it_is_there(own, tmp_path):
+    "As stack_data may be: JupyterLab makes a subshell at once, which needs it"
+    for name,text in dict(sitecustomize=imports_uvloop, uvloop=half_there).items(): (tmp_path/f"{name}.py").write_text(text)
+    kc = own(env=dict(PYTHONPATH=str(tmp_path)))
+    assert kc.run("import uvloop\nuvloop.run.__wrapped__.__name__").result == "'run'"

@@ -3,6 +3,7 @@
 `kernel` has the object for `get_ipython().kernel`, `modules` what stands in for ipykernel's modules, `patches` and
 `threads` have the changes."""
 import inspect, os, sys
+from importlib import import_module
 
 from .comms import bind
 from .kernel import IPythonKernel
@@ -43,5 +44,6 @@ def change_modules(publish, kernel):
         patches["concurrent.futures.thread"] = carry_into_work
         patches["multiprocessing.pool"] = carry_into_pools
     inspect.getfile = with_classes(inspect.getfile)
+    begun = patches.keys() & sys.modules.keys()  # before the finder is there, which has the others changed
     sys.meta_path.insert(0, Patches)
-    for name in patches.keys() & sys.modules.keys(): patches[name](sys.modules[name])
+    for name in begun: patches[name](import_module(name))  # which waits while another thread imports it
