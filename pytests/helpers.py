@@ -16,7 +16,7 @@ patience = 60  # seconds: a deadline is there to say what did not come, not how 
 
 class Result:
     "The reply to one request, and all that iopub published on its behalf, in order; `shape`: types, with what one stream said in a row as one"
-    def __init__(self, id): self.id,self.replies,self.msgs = id,[],[]
+    def __init__(self, id): self.id,self.replies,self.msgs,self.idle = id,[],[],False
 
     types   = property(lambda self: [m["msg_type"] for m in self.msgs])
     shape   = property(lambda self: [k[0] for k,
@@ -29,7 +29,11 @@ class Result:
     stderr  = property(lambda self: self.text("stderr"))
     result  = property(lambda self: next((c["data"]["text/plain"] for c in self.of("execute_result")), None))
     error   = property(lambda self: next(iter(self.of("error")), None))
-    idle    = property(lambda self: self.states[-1:] == ["idle"])
+
+    def add(self, msg):
+        "File `msg`, from iopub; `idle` is kept, as a flood has too many messages to look for it"
+        self.msgs.append(msg)
+        if msg["msg_type"] == "status": self.idle = msg["content"]["execution_state"] == "idle"
 
     def of(self, type): return [m["content"] for m in self.msgs if m["msg_type"] == type]
     def text(self, name): return "".join(c["text"] for c in self.of("stream") if c["name"] == name)
@@ -121,7 +125,7 @@ def collect(self:BlockingKernelClient, channel, timeout):
         for _ in range(100):
             m = self.get_iopub_msg(timeout=timeout)
             p = m["parent_header"].get("msg_id")
-            if p: self.held.setdefault(p, Result(p)).msgs.append(m)
+            if p: self.held.setdefault(p, Result(p)).add(m)
             else: self.others.append(m)
             timeout = 0
     except Empty: pass

@@ -53,6 +53,7 @@ def begin():
 def set_trace():
     "Have pydevd trace this process and speak on one end of a pair of sockets, as if it had connected to a client; the other end."
     import_package("debugpy.server.api")
+    import_package("zipfile")  # which debugpy has `importlib.metadata` load, from Python 3.15 on
     import debugpy
     debugpy.configure(subProcess=False)
     pydevd = sys.modules["pydevd"]

@@ -1,6 +1,7 @@
 "What a pod writes, shows and asks, as a script sees it; `test_notebook` has the same in kernels."
 import io, subprocess, sys, threading
 import pytest
+from helpers import until
 from ipymini import pod
 
 
@@ -116,12 +117,11 @@ def assert_soon(condition):
         assert time.monotonic() < end, "20 s passed: waited for an answer"
         time.sleep(.5)
 
-def test_what_a_thread_prints_between_calls_is_shown(p, capsys):
+def test_what_a_thread_prints_between_calls_is_shown(p, monkeypatch):
+    out = io.StringIO()  # of `capsys` text could be lost that comes while it is read
+    monkeypatch.setattr(sys, "stdout", out)
     p.run("import threading\nthreading.Timer(.1, print, ['later']).start()")
-    import time
-    end,text = time.monotonic()+20,""
-    while "later" not in text and time.monotonic() < end: text += both(capsys)[0]
-    assert text == "later\n"
+    until(lambda: out.getvalue() == "later\n", "what the thread prints")
 
 def test_a_display_is_its_text_in_a_script():
     code = "from ipymini import pod\np = pod()\np.run('from IPython.display import HTML, display\\nprint(1)\\ndisplay(HTML(\"<b>\"))\\nprint(2)')"
