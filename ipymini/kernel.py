@@ -197,6 +197,7 @@ async def execute(kernel, subshell, msg):
     content = msg["content"]
     if kernel.ending.is_decided: return None  # a cell behind `exit` is not run, and clients see a kernel that ended
     if subshell.aborting or msg.aborted: return aborted_reply()
+    if content.get("user_expressions"): require(content, user_expressions=dict)
     cell = msg.cell = Cell(require(content, code=str), iso())
     begin_cell(kernel, subshell, msg, cell)
     try: reply = await subshell.user_code.run(kernel.bridge.execute(msg))
