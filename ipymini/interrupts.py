@@ -21,7 +21,7 @@ What an interrupt does depends on where the subshell's thread is, which its fram
 
 Delicate is our code that user code calls, but for `library_modules`; the other `delicate_modules`; what enters a
 `with`; and where IPython swallows an interrupt. A signal that comes just before a call that blocks would be handled
-when that returns: the control thread breaks into the call a little later (`signals`)."""
+when that returns: the side thread breaks into the call a little later, until it is handled (`signals`)."""
 import os, sys, threading
 from contextvars import Context
 from opcode import opmap
@@ -163,7 +163,8 @@ class UserCode:
 
     def awaits(self):
         "True if a cell has begun and not ended: it awaits, if nothing is below `drive`."
-        return self.task is not None and not self.task.done()
+        task = self.task  # its own thread may end it meanwhile
+        return task is not None and not task.done()
 
     # -- interrupting it, on any thread
 

@@ -19,6 +19,7 @@ show = getattr(signal, "SIGUSR1", None)  # shows the stacks
 # has the main thread look again at an interrupt that was put off; nobody else sends it
 repeat = getattr(signal, "SIGURG", None) or signal.SIGBREAK
 nudges = .002, .02, .2  # seconds after an interrupt when the main thread is called out of a call that it may have begun just then
+unheard = .2            # seconds after which it is called again if its handler has not run, see `Calls`
 insists = 3             # seconds within which a second interrupt shows where the cell is stuck,
 second_look = .3        # if it still runs so many seconds later: a program that ends gracefully may raise the signal a second time itself
 
@@ -30,6 +31,7 @@ class Signals:
         self.landed = threading.Lock()  # released when the main thread has seen an interrupt; `interrupt_all` waits for it
         self.is_put_off = False         # True while an interrupt of the main thread waits for better times
         self.meant = []                 # the cells that had arrived when the main thread was interrupted last
+        self.calls = Calls(kernel, self.on_signal)
         self.early_target = None        # the cell that was the first to have arrived when an interrupt came before code could run
         self.last_idle = 0              # when an interrupt came last while nothing ran
         self.last = 0, None             # when the last interrupt came, and the message that ran then
@@ -55,6 +57,7 @@ class Signals:
     def on_signal(self, num, frame):
         "Handle signal `num`, which hit the code of `frame`."
         if num == show: return  # the control thread shows them
+        if num == repeat: self.calls.heard()
         if num == repeat and not self.is_put_off: return  # it was to end a call that blocks, no more
         self.is_put_off = False
         if num not in (signal.SIGINT, repeat): return self.on_end(num)
@@ -104,13 +107,13 @@ class Signals:
     def try_again(self):
         "Have the main thread's signal handler look again at an interrupt."
         self.is_put_off = True
-        processes.signal_main(repeat)
+        self.calls.call()
 
     def nudge(self):
         "Call the main thread out of a call that blocks."
         # the call may wait for a child that was begun since the interrupt, which was put off: it is for the child, too
         if self.is_put_off: processes.signal_all(processes.children(), signal.SIGINT)
-        processes.signal_main(repeat)
+        self.calls.call()
 
     def on_wakeup(self):
         "See to signals that came. On the control thread."
@@ -182,5 +185,29 @@ class Signals:
         msg = main.msg if main else None
         with self.kernel.status_lock:
             if msg and msg.cell and not msg.ended: self.kernel.iopub.text("stderr", msg, text)
+
+class Calls:
+    """Calls of the main thread, by the signal `repeat`, out of what blocks it: again until `handler` has run.
+
+    A garbage collection, or C code, may last longer than the nudges, and what blocks begin right behind it.
+    With the GIL once is mostly enough: who calls runs when the main thread has left C code, or blocks."""
+    def __init__(self, kernel, handler):
+        self.kernel = kernel
+        self.handler = handler
+        self.last = None  # the last call, a bare object, until it is heard
+
+    def call(self):
+        "Call the main thread. On the side thread."
+        call = self.last = object()
+        processes.signal_main(repeat)
+        self.kernel.subshells.later(unheard, self.call_again, call)
+
+    def call_again(self, call):
+        "Call again if `call` was not heard, and nobody has called since; unless a cell has taken the signal."
+        if self.last is call and getsignal(repeat) == self.handler: self.call()
+
+    def heard(self):
+        "Note that the handler has run. On the main thread."
+        self.last = None
 
 def no_cell(filename): "None: before IPython is there no file is a cell's."

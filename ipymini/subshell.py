@@ -151,8 +151,8 @@ class Subshell:
     def abort_queued(self):
         "Have the cells that are queued now refused, and run those that come from now on. On the shell thread."
         with self.taking:
-            taken_out = [self.msg] if self.msg else []  # it may have left the queue and not looked at `aborting` yet
-            for msg in (*taken_out, *self.queue): msg.aborted = True
+            running = self.msg  # may not have looked at `aborting` yet; its own thread may end it meanwhile
+            for msg in filter(None, (running, *self.queue)): msg.aborted = True
             self.aborting = False
 
 def first_comm(msgs):

@@ -58,6 +58,8 @@ stuck = {
     "with": "import contextlib\nwith contextlib.suppress(ValueError): print('on'); time.sleep(600)",
     "C code": "print('on')\nwhile True: ctypes.CDLL(None).usleep(100_000)",
     "long C code": "import hashlib; print('on'); hashlib.pbkdf2_hmac('sha256', b'', b'', 4_000_000); time.sleep(600)",
+    "C code that then sleeps": "from itertools import chain, repeat; print('on')\n"
+    "any(map(time.sleep, filter(None, chain(repeat(0, 50_000_000), [600]))))",  # no bytecode between
     "exec": "exec('print(\"on\")\\nwhile True: pass')",
     "%time": "%time print('on'); time.sleep(600)", "%timeit": "print('on')\n%timeit time.sleep(.01)",
     "%prun": "%prun print('on'); time.sleep(600)",
