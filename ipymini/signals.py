@@ -45,6 +45,7 @@ class Signals:
         sys.unraisablehook = self.on_unraisable
         self.catch()
         for num in filter(None, (repeat, show)): signal.signal(num, self.on_signal)
+        processes.hear([*caught, *filter(None, (repeat, show))])
 
     def catch(self):
         "Take the signals, also from a cell that has taken them. On the main thread."

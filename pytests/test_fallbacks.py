@@ -27,7 +27,7 @@ rooms = {  # chkstyle: ignore-node  (a call a line: the rooms that have it)
     "pidfd_open": "environments.provisioner features.terminal pods.reader system.processes",
     "pread": "system.files",
     "pthread_kill": "pods.passing system.processes",
-    "pthread_sigmask": "system.processes",
+    "pthread_sigmask": "pods.passing system.processes",
     "pwrite": "spare system.files",
     "register_at_fork": "debugger.backend output pods.child pods.link signals system.processes",
     "SCM_RIGHTS": "pods.wire",

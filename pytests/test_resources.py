@@ -84,6 +84,15 @@ def test_sigint_that_is_ignored_from_the_start_interrupts(own):
     kc.interrupt()
     assert kc.wait(id).content["ename"] == "KeyboardInterrupt"
 
+@pytest.mark.parametrize("how", ["signal", "message"])
+def test_sigint_that_is_blocked_from_the_start_interrupts(own, how):
+    "As it is for what a program starts that leaves signals to one of its threads"
+    kc = own(preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()))
+    id = kc.cell("print('on'); import time; time.sleep(60)")
+    kc.wait(id, reply=False, idle=False, until=lambda r: r.stdout)
+    kc.interrupt(how)
+    assert kc.wait(id, timeout=20).content["ename"] == "KeyboardInterrupt"
+
 # -- memory
 
 def test_100_MB_of_subscriptions_cost_nothing(own):

@@ -7,7 +7,7 @@ import faulthandler, linecache, os, pickle, signal, sys, threading, types
 from _signal import getsignal  # that of `signal` makes an enum of it each time
 from itertools import count
 from .names import refer, resolve
-from .passing import interrupt_main, take_ends
+from .passing import hear_interrupts, interrupt_main, take_ends
 from .replies import Replies
 from .streams import Stream, flush_c, take_streams
 from .talk import Talk
@@ -210,6 +210,7 @@ def main(argv):
     faulthandler.enable(report, all_threads=False)
     child = Child(Wire(calls, bool(shared)), Wire(control), token)
     signal.signal(signal.SIGINT, child.handler)
+    hear_interrupts()
     if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=child.after_fork)
     enter_environment()
     take_streams(child.talk)

@@ -53,6 +53,10 @@ def tie(fd):
     fcntl.fcntl(fd, set_signal, signal.SIGKILL)
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
 
+def hear_interrupts():
+    "Have this thread hear SIGINT: who started us may have blocked it."
+    if hasattr(signal, "pthread_sigmask"): signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
 def interrupt_main():
     """Have the handler of SIGINT run on the main thread, which may be in a call that blocks.
 

@@ -176,6 +176,10 @@ def exists(pid):
     return True
 
 
+def hear(numbers):
+    "Have this thread hear the signals `numbers`: who started us may have blocked them, as programs do in threads of theirs."
+    if hasattr(signal, "pthread_sigmask"): signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+
 # -- forks
 
 fork = threading.local()  # mask: the signals that this thread had blocked when it began the fork that goes on, else None

@@ -1,5 +1,5 @@
 "Interrupts, time limits, threads and tasks."
-import asyncio, os, threading
+import asyncio, os, signal, threading
 import pytest
 from ends import deaf, interrupts
 from ipymini import PodError, pod
@@ -21,6 +21,12 @@ def test_an_interrupt_ends_the_call_and_keeps_the_state(p, code):
     with interrupts(.3), pytest.raises(KeyboardInterrupt) as e: p.run(code)
     assert "cell" in str(e.value.__cause__)
     assert p["kept"] == 1
+
+def test_a_pod_that_is_started_with_signals_blocked_is_interrupted():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try: p = pod()
+    finally: signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with p, pytest.raises(TimeoutError, match="keeps its state"): p.time.sleep.timeout_(.2)(60)
 
 def test_the_interrupt_is_the_remote_one(p):
     @p
