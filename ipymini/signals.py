@@ -112,9 +112,9 @@ class Signals:
 
     def nudge(self):
         "Call the main thread out of a call that blocks."
-        # the call may wait for a child that was begun since the interrupt, which was put off: it is for the child, too
-        if self.is_put_off: processes.signal_all(processes.children(), signal.SIGINT)
-        self.calls.call()
+        is_for_children = self.is_put_off  # the call may wait for a child that was begun since the interrupt
+        self.calls.call()  # first: when the child has ended, the cell may end as well
+        if is_for_children: processes.signal_all(processes.children(), signal.SIGINT)
 
     def on_wakeup(self):
         "See to signals that came. On the control thread."

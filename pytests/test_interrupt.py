@@ -165,7 +165,7 @@ def test_an_interrupt_is_quick(kc, how):
 def test_interrupts_of_an_idle_kernel_do_nothing(kc, how):
     kc.run("1")  # it is idle: one that still loads keeps an interrupt for the first cell
     for _ in range(10): kc.interrupt(how)
-    kc.request("kernel_info_request")  # they have landed
+    kc.request("is_complete_request", dict(code="1"))  # the main thread has answered, so they have landed
     r = kc.run("import time; time.sleep(.2); 'ok'")
     assert (r.status, r.result, r.error) == ("ok", "'ok'", None)
 

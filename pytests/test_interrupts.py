@@ -3,7 +3,9 @@ import pytest, sys
 from types import SimpleNamespace
 from ipymini import wait_until
 from ipymini.interrupts import UserCode, patience
+from ipymini.signals import Signals
 from ipymini.subshell import Subshell, here
+from ipymini.system import processes
 
 code = UserCode(SimpleNamespace(msg=None, queue=[], tid=None))
 
@@ -86,3 +88,12 @@ def test_endless_code_that_shows_a_traceback_is_interrupted_in_the_end():
 def test_delicate_code_is_interrupted_at_once_when_the_kernel_ends():
     assert not any(waits_in("ipymini.channels.backlog", look.replace("())", "(), is_late=True)"),
         look.replace("())", "(), is_late=True)")))
+
+# -- calling the main thread
+
+def test_the_main_thread_is_called_before_the_children_that_it_may_wait_for(monkeypatch):
+    "Else a child may end, and the cell with it, before the interrupt is there: without the GIL that takes no longer"
+    called = []
+    monkeypatch.setattr(processes, "signal_all", lambda pids, number: called.append("children"))
+    Signals.nudge(SimpleNamespace(is_put_off=True, calls=SimpleNamespace(call=lambda: called.append("main"))))
+    assert called == ["main", "children"]
