@@ -18,8 +18,9 @@ from .writer import Writer
 grace = 2  # s for a call to end after its time is over and it was interrupted
 insistence = 3  # interrupts, half a second apart, of a call that does not heed them
 pressing = .5
-looks = .05  # s between looks for an interrupt that does not end a wait: a kernel injects them into threads other than the main one
-must_look = os.name != "posix"  # Windows does not end a wait of the main thread, either
+# s between looks for an interrupt that does not end a wait: one that a kernel injects into a thread which is not the main one; any on
+# Windows; and elsewhere SIGINT, if a library has the wait begin again behind a handler of its own, as polars has once it is imported
+looks = .05
 
 links = weakref.WeakSet()  # all that are open in this process
 tokens = count(1)
@@ -116,8 +117,7 @@ class Link:
 
     def wait(self, call, deadline):
         "Wait for the bell; False if the deadline has come."
-        left = None if deadline is None else max(0, deadline - time.monotonic())
-        if must_look or threading.current_thread() is not threading.main_thread(): left = looks if left is None else min(left, looks)
+        left = looks if deadline is None else min(looks, max(0, deadline - time.monotonic()))
         try: call.bell.get(timeout=left)
         except Empty: return deadline is None or time.monotonic() < deadline
         return True

@@ -44,6 +44,14 @@ def test_an_interrupt_that_is_caught_there_is_still_raised(p):
 def test_a_builtin_is_interrupted(p):
     with interrupts(.3), pytest.raises(KeyboardInterrupt): p.time.sleep(60)
 
+def test_a_call_is_interrupted_where_waits_begin_again_behind_a_signal(p):
+    "As they do in a process that has imported polars"
+    signal.siginterrupt(signal.SIGINT, False)
+    try:
+        with interrupts(.3), pytest.raises(KeyboardInterrupt) as e: p.time.sleep(60)
+    finally: signal.siginterrupt(signal.SIGINT, True)
+    assert e.value.__cause__
+
 @pytest.mark.slow
 def test_the_third_interrupt_ends_a_deaf_pod():
     with pod() as p:
