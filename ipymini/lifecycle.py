@@ -149,6 +149,7 @@ class Lifecycle:
         if self.ending.is_stopping: return
         self.ending.is_stopping = True
         self.kill_if_late()
+        self.signals.interrupt_subshells()  # first: beside their loops each system call of the look for children waits for the GIL
         processes.signal_all(processes.children(), signal.SIGTERM)
         main = self.kernel.subshells.main
         if main:

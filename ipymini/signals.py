@@ -140,11 +140,15 @@ class Signals:
             for seconds in nudges: subshells.later(seconds, self.nudge)
             # else the interrupt of a loop that waits would hit a later cell
             if processes.has_handles: main.user_code.rouse()
-        for subshell in subshells.others: self.interrupt_subshell(subshell, subshell.user_code.arrived())
+        self.interrupt_subshells()
         self.kernel.sockets.stdin.answer(lambda question: not main or question.tid != main.tid, KeyboardInterrupt())
         if bridge and bridge.dap: bridge.dap.interrupt()
         if main: self.note_interrupt(main.msg)
         if self.lifecycle.on_terminal and not (main and main.msg): self.end_on_second()
+
+    def interrupt_subshells(self):
+        "Interrupt what runs in all subshells but the main one. On the control thread."
+        for subshell in self.kernel.subshells.others: self.interrupt_subshell(subshell, subshell.user_code.arrived())
 
     def interrupt_subshell(self, subshell, meant):
         "Interrupt `subshell`, once it has left delicate code, if one of the cells that are `meant` has not ended then."

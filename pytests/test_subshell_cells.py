@@ -219,3 +219,11 @@ def test_all_end_at_shutdown(own_kc, code):
     assert own_kc.request("shutdown_request", dict(restart=False), channel="control").content == dict(status="ok",
         restart=False)
     assert own_kc.proc.wait(60) == 0  # the cells sleep for 100 s
+
+def test_a_loop_in_a_subshell_is_interrupted_at_shutdown(own_kc, tmp_path):
+    "As one in the main shell is; and all else of the end would wait for it at the GIL"
+    code = f"print('begun')\ntry:\n    while True: int()\nfinally: open({str(tmp_path/'left')!r}, 'w')"
+    begun(own_kc, own_kc.cell(code, subshell=own_kc.subshell()))
+    own_kc.request("shutdown_request", dict(restart=False), channel="control")
+    own_kc.proc.wait(60)
+    assert (tmp_path/"left").exists()
