@@ -22,8 +22,9 @@ def test_a_version_is_found(version):
         "import sys; print('%d.%d' % sys.version_info[:2], sys.prefix == sys.base_prefix)"], capture_output=True, text=True)
     assert out.stdout.split() == [version, "True"]
 
-def test_requirements_are_made_once():
-    deps = ["idna", "iniconfig"]  # no other test asks for these two, so that the environment is new
+def test_requirements_are_made_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path))  # so that the environment is new, also when this is run again
+    deps = ["idna", "iniconfig"]
     made,found = [],[]
     first = python_for(deps=deps, progress=made.append)
     assert subprocess.run([first, "-c", "import idna, iniconfig"]).returncode == 0
