@@ -52,7 +52,7 @@ class Wire:
     def __init__(self, key=b"", scheme="hmac-sha256"):
         self.mac = new_mac(key, scheme) if key else None
         self.session = ours + os.urandom(16).hex()
-        self.ids = map(f"{self.session}_%d".__mod__, count(1))  # of our messages
+        self.msg_ids = map(f"{self.session}_%d".__mod__, count(1))  # of our messages, each once
         self.seen = {}           # signatures, the oldest first
         self.lock = Lock()       # protects `seen`, which the threads of several channels fill
 
@@ -89,11 +89,11 @@ class Wire:
             self.seen[signature] = True
             if len(self.seen) > limits.signatures: del self.seen[next(iter(self.seen))]
 
-    def pack(self, kind, content, parent=None, metadata=None, ids=(), id=None):
-        """Frames of a new message of this kind that answers `parent`, led by `ids`; `id`: one of the wire's, else the next.
+    def pack(self, kind, content, parent=None, metadata=None, ids=(), msg_id=None):
+        """Frames of a new message of this kind that answers `parent`, led by `ids`; `msg_id`: one of `msg_ids`, else the next.
 
         Raises: TypeError or ValueError where `content` has no JSON form."""
-        header = (header_form % (id or next(self.ids), kind, self.session, iso(), version)).encode()
+        header = (header_form % (msg_id or next(self.msg_ids), kind, self.session, iso(), version)).encode()
         parent_header = parent.raw if parent is not None else b"{}"
         parts = [header, parent_header, encode(metadata) if metadata else b"{}", encode(content)]
         return [*ids, delim, self.sign(parts), *parts]

@@ -126,6 +126,11 @@ def test_where_there_is_no_pread_the_position_stays(tmp_path):
         assert files.seek_and_read(fd, 100, 0) == b"aXYdefg"
     finally: os.close(fd)
 
+def test_on_windows_files_are_read_and_written_in_that_way(like):
+    kc = windows(like)
+    code = "from ipymini.system import files\nfiles.write_at is files.seek_and_write, files.read_at is files.seek_and_read"
+    assert kc.run(code).result == "(True, True)"
+
 # -- macOS
 
 def test_the_ps_that_tells_is_no_child(monkeypatch):

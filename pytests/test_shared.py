@@ -108,7 +108,7 @@ def test_subshells_are_listed_while_others_come_and_go(monkeypatch):
 def test_two_messages_have_two_numbers():
     wire = Wire()
     ids = [], []
-    at_once(*[lambda found=found: found.append(next(wire.ids)) for found in ids])
+    at_once(*[lambda found=found: found.append(next(wire.msg_ids)) for found in ids])
     assert len({*ids[0], *ids[1]}) == 2*times
 
 def test_of_a_message_that_comes_on_two_channels_at_once_one_is_taken():

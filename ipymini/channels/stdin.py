@@ -23,8 +23,8 @@ class Stdin(Channel):
         """The line that the client of `msg`, or `answer`, answers to an input_request with `content`.
 
         Waits for ever, or till a signal handler raises. Source: Jupyter messaging 5.5, stdin: a frontend shows one prompt at a time."""
-        id = next(self.wire.ids)
-        question = Question(msg, id, self.wire.pack("input_request", content, msg, ids=msg.ids, id=id))
+        msg_id = next(self.wire.msg_ids)
+        question = Question(msg, msg_id, self.wire.pack("input_request", content, msg, ids=msg.ids, msg_id=msg_id))
         try:
             self.fence(lambda: self.enqueue(question))
             question.answered.wait()

@@ -175,7 +175,6 @@ def exists(pid):
     except PermissionError: pass  # another user's
     return True
 
-
 def hear(numbers):
     "Have this thread hear the signals `numbers`: who started us may have blocked them, as programs do in threads of theirs."
     if hasattr(signal, "pthread_sigmask"): signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
