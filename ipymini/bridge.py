@@ -23,6 +23,7 @@ class Bridge:
         self.out = out
         self.parent = out.parent
         self.loop = loop      # the main one
+        self.counter = 1      # the next cell's number
         self.exiting = False  # True once a cell has asked the kernel to end
         self.on_typing = lambda: None  # called when somebody is seen to type; `lifecycle` puts its own there
         self.reason = options.get("stand-in")  # why this kernel only stands in for another, or None
@@ -54,12 +55,6 @@ class Bridge:
         except KeyboardInterrupt: self.ip.showtraceback()  # between two of them
 
     # -- execute
-
-    def number(self, cell):
-        "Give `cell` its numbers: the next one, which it uses up if it is stored."
-        cell.number = self.ip.counter
-        cell.count = cell.number if cell.is_stored else cell.number-1
-        if cell.is_stored: self.ip.counter += 1
 
     async def execute(self, msg):
         "Run the cell of `msg`; how it ended, as its execute_reply tells it."

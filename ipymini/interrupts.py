@@ -20,7 +20,7 @@ What an interrupt does depends on where the subshell's thread is, which its fram
 | in `drive` itself | its own frame | comes again a millisecond later |
 
 Delicate is our code that user code calls, but for `library_modules`; the other `delicate_modules`; what enters a
-`with`; and where IPython swallows an interrupt. A signal that comes just before a call that blocks would be handled
+`with`; a finaliser; and where IPython swallows an interrupt. A signal that comes just before a call that blocks would be handled
 when that returns: the side thread breaks into the call a little later, until it is handled (`signals`)."""
 import os, sys, threading
 from contextvars import Context
@@ -66,16 +66,12 @@ class UserCode:
     # -- running it, on the subshell's thread
 
     async def run(self, coro):
-        "The result of `coro`, the code of the cell that runs, in a task of its own."
+        "The result of `coro`, the code of the cell that runs; the task that this runs in is the cell's."
         self.asked = 0
         self.hits = 0
+        self.task = asyncio.current_task()
         self.running = True
-        try:
-            task = self.subshell.begin(self.outcome(coro), self.context)
-            if self.subshell.msg is self.doomed: self.wake()  # it awaits already, where tasks begin at once
-            result,exception = await task
-            if exception: raise exception
-            return result
+        try: return await self.drive(coro, self.subshell.msg)
         except asyncio.CancelledError: raise KeyboardInterrupt from None  # an `Interrupted`, or it cancelled itself
         finally:
             try: self.leave()
@@ -83,14 +79,6 @@ class UserCode:
                 self.leave()
                 raise
             if sys.gettrace() is untraced: sys.settrace(None)
-
-    async def outcome(self, coro):
-        """The result of `coro` and None, or None and what it raised.
-
-        asyncio would leave its loop for a KeyboardInterrupt and its like."""
-        self.task = asyncio.current_task()  # from now on `wake` may cancel it: one that has not begun would never run
-        try: return await self.drive(coro, self.subshell.msg),None
-        except BaseException as e: return None,e
 
     def leave(self):
         """From now on interrupts leave this thread alone.
@@ -131,6 +119,12 @@ class UserCode:
         "Take back the cancellations of `wake`, so that time-outs and task groups of the cell do not count them."
         for _ in range(self.asked): self.task.uncancel()
         self.asked = 0
+
+    def free_context(self):
+        "The context of the cells; a copy while one of them blocks this thread, as two cannot be in it."
+        try: self.context.run(int)
+        except RuntimeError: return self.context.copy()
+        return self.context
 
     # -- where the thread is
 
@@ -287,10 +281,11 @@ def at_enter(frame):
     return code[index] in enter_ops or code[index] == opmap["CALL"] and code[index-2] in enter_ops
 
 def swallows(frame):
-    "True if IPython called `frame` to show a traceback, or a hook: there it takes a KeyboardInterrupt for itself."
+    "True if what called `frame` takes a KeyboardInterrupt for itself: a finaliser, IPython where it shows a traceback or calls a hook."
     while frame and frame.f_code is not drive_code:
-        takes_all = frame.f_code.co_name in ("showtraceback", "trigger")
-        if takes_all and module(frame).startswith("IPython.core."): return True
+        name = frame.f_code.co_name
+        takes_all = name in ("showtraceback", "trigger") and module(frame).startswith("IPython.core.")
+        if takes_all or name == "__del__": return True
         frame = frame.f_back
     return False
 

@@ -73,7 +73,8 @@ class Kernel:
     async def serve(self, channel, subshell, msg):
         "Run the handler for `msg` between busy and idle, and send the content that it returns on `channel`."
         send_reply = None
-        token = self.tell_busy(msg)
+        token = parent.set(msg)  # whatever is published from now on answers `msg`
+        self.publish("status", dict(execution_state="busy"))
         try:
             try:
                 content = self.answer(channel, subshell, msg)
@@ -103,12 +104,6 @@ class Kernel:
         kind = msg.type.removesuffix("_request") + "_reply"
         try: return self.wire.pack(kind, content, msg, metadata, ids=msg.ids)
         except Exception as e: return self.wire.pack(kind, error_reply(e), msg, metadata, ids=msg.ids)
-
-    def tell_busy(self, msg):
-        "From now on whatever is published answers `msg`; what `tell_idle` needs to end that."
-        token = parent.set(msg)
-        self.publish("status", dict(execution_state="busy"))
-        return token
 
     def tell_idle(self, msg, token, send_reply):
         "Tell that `msg` is done, and send its reply, behind the output if there was some: some clients take it for the end of a cell."
@@ -198,8 +193,7 @@ async def execute(kernel, subshell, msg):
     if kernel.ending.is_decided: return None  # a cell behind `exit` is not run, and clients see a kernel that ended
     if subshell.aborting or msg.aborted: return aborted_reply()
     if content.get("user_expressions"): require(content, user_expressions=dict)
-    cell = msg.cell = Cell(require(content, code=str), iso())
-    begin_cell(kernel, subshell, msg, cell)
+    cell = begin_cell(kernel, msg, require(content, code=str))
     try: reply = await subshell.user_code.run(kernel.bridge.execute(msg))
     except KeyboardInterrupt: reply = kernel.bridge.interrupted(cell)
     reply.update(execution_count=cell.count, payload=cell.payload)
@@ -212,15 +206,16 @@ def stops_on_error(msg):
     "True if those that are queued are not to run once the cell of `msg` has ended in an error."
     return bool(msg["content"].get("stop_on_error", True)) and not msg.cell.silent
 
-def begin_cell(kernel, subshell, msg, cell):
-    "Number the cell and tell everybody what runs."
+def begin_cell(kernel, msg, content):
+    "Number the cell of `msg`, which has `content`, and tell everybody what runs; the `Cell`."
     with kernel.status_lock:
+        cell = msg.cell = Cell(content, iso(), kernel.bridge.counter)
+        kernel.bridge.counter = cell.count+1
         parent.begin(msg)
-        kernel.bridge.number(cell)
     if not cell.silent: kernel.publish("execute_input", dict(code=cell.code, execution_count=cell.number))
     if cell.is_stored and kernel.crash_report.before: tell_crash(kernel)
     kernel.crash_report.note_cell(cell.code)
-    subshell.user_code.context.run(parent.set, msg)
+    return cell
 
 def end_cell(kernel, subshell, msg, cell):
     "Take back the signals, put out what is left of the output, and leave nobody waiting for the cell."
@@ -276,14 +271,7 @@ def comm(kernel, subshell, msg):
     "Hand a comm message to its comm, as user code of the subshell."
     require(msg["content"], comm_id=str)
     msg["content"].setdefault("data", {})
-    def callback():
-        token = parent.set(msg)
-        try: run_now(subshell.user_code.drive(kernel.bridge.comm(msg)))
-        finally: parent.reset(token)
-    context = subshell.user_code.context
-    try: context.run(int)
-    except RuntimeError: context = context.copy()  # a cell that waits in `wait_until` is in it
-    context.run(callback)
+    run_now(subshell.user_code.drive(kernel.bridge.comm(msg)))
     kernel.bridge.out.catch_up()
 
 def interrupt(kernel, subshell, msg):

@@ -36,7 +36,7 @@ class Payloads(PayloadManager):
 
 class Compiler(CachingCompiler):
     "Names cells as the debugger does."
-    def get_code_name(self, raw_code, transformed_code, number): return cell_name(raw_code)
+    get_code_name = staticmethod(cell_name)
 
 class LateCompleter:
     """A shell that makes IPython's completer, which takes 5 ms, when somebody asks for it.
@@ -102,7 +102,6 @@ class ZMQInteractiveShell(Parented, LateCompleter, InteractiveShell):
     display_pub_class = DisplayPublisher
     compiler_class = Compiler
     banner1 = Unicode("")
-    counter = 1  # the next cell's number
     keepkernel_on_exit = None
     out = property(lambda self: self.bridge.out)
     parent_header = property(lambda self: self.get_parent())  # the whole message, as ipykernel's shell has it
@@ -139,12 +138,12 @@ class ZMQInteractiveShell(Parented, LateCompleter, InteractiveShell):
     def execution_count(self):
         "The next cell's number; in a cell, the one that follows it."
         cell = self.cell
-        return cell.number if cell else self.counter
+        return cell.number if cell else self.bridge.counter
 
     @execution_count.setter
     def execution_count(self, number):
-        "Number cells from `number` on, if it is new: IPython counts a cell that has ended, which `Bridge.number` has counted."
-        if number > self.counter or number < self.execution_count: self.counter = number
+        "Number cells from `number` on, if it is new: IPython counts a cell that runs, which has been counted when it began."
+        if number > self.bridge.counter or number < self.execution_count: self.bridge.counter = number
         if self.cell: self.cell.number = number
 
     def _showtraceback(self, etype, evalue, stb):

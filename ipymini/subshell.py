@@ -27,7 +27,6 @@ class Subshell:
         self.msg = None        # the message that is handled
         self.since = 0         # when that began
         self.tid = None        # the thread
-        self.runner = None     # the Task of `run`
         self.aborting = False  # True from a cell that ends in an error until `abort_queued`: cells are refused
         self.closing = False   # True once it is to end
         self.user_code = UserCode(self)
@@ -76,7 +75,6 @@ class Subshell:
     def cancel_tasks(self):
         "Cancel what still runs in the loop, and wait until it has ended."
         tasks = asyncio.all_tasks(self.loop)
-        if self.runner and not self.runner.done(): tasks.add(self.runner)
         for task in tasks: task.cancel()
         if tasks: self.loop.run_until_complete(asyncio.wait(tasks))
 
@@ -109,29 +107,28 @@ class Subshell:
         try: self.loop.call_soon_threadsafe(function, *args)
         except RuntimeError: pass  # closed
 
-    def schedule(self):
-        "Handle what has come, or the comm messages of it beside a cell that awaits, which may wait for just them."
-        if self.user_code.running: self.serve_comms(self.loop.create_task)
-        elif not self.runner or self.runner.done():
-            self.runner = self.begin(self.run())
-            hide_task(self.runner)
+    def schedule(self, ended=None):
+        """Handle the next message in a task of its own, behind whose end this is called again.
 
-    def begin(self, coro, context=None):
-        "A task for `coro`; it begins at once, not in the loop's next round, where Python can do that."
-        return asyncio.Task(coro, loop=self.loop, context=context, **eager)
+        Beside a cell that awaits: handle the comm messages, as it may wait for just them."""
+        if self.user_code.running: self.serve_comms(self.begin_beside)
+        elif self.queue and not self.msg and not self.closing:
+            task = asyncio.Task(self.run(), loop=self.loop, context=self.user_code.context, **eager)
+            task.add_done_callback(self.schedule)
 
     async def run(self):
-        "Handle what is queued; `schedule` starts this again when more has come."
-        task = asyncio.current_task()
-        if task: hide_task(task)  # nest_asyncio has none be current on Python 3.14
-        while not self.closing:
-            with self.taking:
-                if not self.queue: break
-                self.since = clock.monotonic()
-                self.msg = self.queue[0]  # still queued: a signal handler that looks for the next cell always finds it
-                self.queue.popleft()
-            try: await self.serve(self, self.msg)
-            finally: self.msg = None
+        "Handle the message that has waited longest, in the context of all cells: what one sets the next finds."
+        with self.taking:
+            if self.msg or not self.queue: return  # where tasks do not begin at once, one before this has taken it
+            self.since = clock.monotonic()
+            self.msg = self.queue[0]  # still queued: a signal handler that looks for the next cell always finds it
+            self.queue.popleft()
+        try: await self.serve(self, self.msg)
+        finally: self.msg = None
+
+    def begin_beside(self, coro):
+        "Begin a task for `coro` beside the cell that runs."
+        asyncio.Task(coro, loop=self.loop, context=self.user_code.free_context())
 
     def handle_comms(self):
         "Handle the comm messages that wait, on this subshell's thread, which the caller blocks."
@@ -139,7 +136,7 @@ class Subshell:
 
     def serve_comms(self, run):
         "Have `run` run the coroutine that serves each comm message that waits; a callback may take the next itself."
-        while taken := self.take(first_comm): copy_context().run(run, self.serve(self, *taken))
+        while taken := self.take(first_comm): run(self.serve(self, *taken))
 
     def take(self, choose):
         "Take out of the queue, in one step, the messages that `choose` picks from a list of it."
@@ -188,8 +185,3 @@ def show_uncaught(show, details):
     if hasattr(source, "get_context"): context = source.get_context()  # a task, from Python 3.12 on
     else: context = getattr(source, "_context", None)
     (context or copy_context()).copy().run(show, details)
-
-def hide_task(task):
-    "Leave `task`, which is ours, out of `asyncio.all_tasks()`: cells cancel what they find there."
-    asyncio.tasks._unregister_task(task)
-    if hasattr(asyncio.tasks, "_unregister_eager_task"): asyncio.tasks._unregister_eager_task(task)

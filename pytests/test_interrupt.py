@@ -65,7 +65,14 @@ stuck = {
     "%time": "%time print('on'); time.sleep(600)", "%timeit": "print('on')\n%timeit time.sleep(.01)",
     "%prun": "%prun print('on'); time.sleep(600)",
    
-    "gc": "import gc; print('on')\nwhile True: gc.collect()"}
+    "gc": "import gc; print('on')\nwhile True: gc.collect()",
+    "finaliser that swallows": "class C:\n"
+    "    def __del__(self):\n"
+    "        print('on')\n"
+    "        try: time.sleep(.1)\n"
+    "        except BaseException: pass\n"
+    "C()\n"
+    "while True: pass"}
 aware = {
     "swallow": "print('on')\ntry: time.sleep(600)\nexcept KeyboardInterrupt: print('caught')\n'went on'",
     "finally": "print('on')\ntry: time.sleep(600)\nfinally: print('caught')",

@@ -69,6 +69,10 @@ def test_delicate_code_that_blocks_is_interrupted_in_the_end():
 def test_code_that_takes_or_gives_back_a_lock_is_not_interrupted_at_once(name):
     assert waits_in("threading", look, name=name)[0]
 
+def test_a_finaliser_is_not_interrupted_at_once():
+    "Many swallow whatever is raised in them"
+    assert waits_in("__main__", look, name="__del__")[0]
+
 def test_an_endless_enter_of_a_with_is_interrupted_in_the_end():
     assert waits_in("__main__", look, look, name="__enter__").index(False) == patience
 

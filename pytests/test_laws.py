@@ -24,6 +24,10 @@ def test_the_package_keeps(law, sources):
     result = law.count(sources)
     assert result.value <= law.limit, f"the worst places: {sorted(result.places, reverse=True)[:5]}"
 
+def test_a_cell_enters_few_functions():
+    entries = laws.profiled(root)
+    assert laws.cell_law.count(entries).value <= laws.cell_law.limit, "tools/laws.py --list enters shows them"
+
 # -- nodes and lines
 
 def test_expression_contexts_are_no_nodes(): assert len(Source("x").nodes()) == 3  # Module, Expr, Name

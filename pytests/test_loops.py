@@ -40,6 +40,10 @@ def test_a_cell_that_cancels_all_other_tasks_leaves_the_kernel_alive(kc):
     kc.run("import asyncio\nawait asyncio.sleep(0)\nfor t in asyncio.all_tasks()-{asyncio.current_task()}: t.cancel()")
     assert kc.run("1").result == "1"
 
+def test_what_a_cell_cancels_ends_with_it(kc):
+    assert kc.run("import asyncio\nasyncio.current_task().cancel()\n42").result == "42"
+    assert kc.run("await asyncio.sleep(0)\n43").result == "43"
+
 def test_what_a_signal_handler_raises_while_a_cell_awaits_is_raised_at_the_await(kc):
     code = "import asyncio, signal\nclass Late(Exception): pass\ndef late(*args): raise Late('too late')\nold = signal.signal(signal.SIGALRM, late)\n"
     r = kc.run(code + "signal.setitimer(signal.ITIMER_REAL, .1)\n"

@@ -60,8 +60,9 @@ class Backlog:
         "Queue what `thread` writes; the end of a line, which `print` writes by itself, goes to the line."
         with self.lock:
             texts = self.batches[-1].texts
+            last = texts[-1] if text == "\n" and texts else None
             self.size += len(text)
-            if text == "\n" and texts and texts[-1].is_of(name, parent, thread): texts[-1].text += text
+            if last and last.thread == thread and last.parent is parent and last.name == name: last.text += text
             else:
                 self.size += overhead
                 texts.append(Text(name, parent, text, thread))

@@ -32,8 +32,6 @@ class Text:
         self.text = text
         self.thread = thread
 
-    def is_of(self, name, parent, thread): return self.thread == thread and self.parent is parent and self.name == name
-
 # -- what a message holds
 
 def pieces(text):

@@ -15,8 +15,10 @@ seed = 0xC70F6907  # the frontend's, too: debugInfo tells it
 factor = 0x5BD1E995
 mask = 0xFFFFFFFF  # 32 bits
 
-def cell_name(code):
-    "The file that the cell `code` seems to come from; a frontend computes the same name from the text in its editor."
+def cell_name(code, *others):
+    """The file that the cell `code` seems to come from; a frontend computes the same name from the text in its editor.
+
+    `others`: what IPython's compiler knows of the cell besides, and a frontend does not."""
     return os.environ.get("IPYKERNEL_CELL_NAME") or hashed(code)
 
 @lru_cache(4096)
