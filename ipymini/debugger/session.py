@@ -3,7 +3,7 @@
 Read `initialize`, `attach` and `disconnect`, then `pass_on`, the way of most requests, then `on_event`. All runs on the
 thread for debug requests, but `on_event` on the link's, `interrupt` on the control thread, and `keep_tracing` on those
 that run cells."""
-import sys
+import sys, threading
 
 from .backend import Backend
 from .changes import Changes
@@ -69,7 +69,9 @@ class Session:
     def trace_all(self):
         "Have all threads traced again: `keep_tracing` may have ended it."
         debugger = sys.modules["pydevd"].get_global_debugger()
-        sys.modules["pydevd_tracing"].set_trace_to_threads(debugger.trace_dispatch)
+        # named, as it would take for the user's what ends right now: threads of its own, of a moment
+        users = [thread.ident for thread in threading.enumerate() if not getattr(thread, "pydev_do_not_trace", False)]
+        sys.modules["pydevd_tracing"].set_trace_to_threads(debugger.trace_dispatch, users, create_dummy_thread=False)
 
     def keep_tracing(self):
         """Before each cell, where `sys.settrace` is used: trace it in a session, and only there.

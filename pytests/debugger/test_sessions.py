@@ -124,6 +124,14 @@ def test_continue_twice(dbg):
 def test_threads_of_the_kernel_are_not_shown(dbg):
     assert [t["name"] for t in dbg.ok("threads")["threads"]] == ["MainThread"]
 
+def test_a_thread_that_ends_while_a_client_attaches_is_not_shown(kc, idle):
+    "Such as debugpy has itself, for a moment, where it uses sys.settrace; here its number is 1"
+    idle.ask("initialize", adapterID="test")
+    kc.run("import sys\nfound = sys._current_frames\nsys._current_frames = lambda: {1: None} | found()")
+    idle.ask("attach")
+    kc.run("sys._current_frames = found")
+    assert [t["name"] for t in idle.ok("threads")["threads"]] == ["MainThread"]
+
 def test_a_session_leaves_no_tracing(kc, dbg):
     traced = "import sys; sys.gettrace()"
     kc.run(traced)
