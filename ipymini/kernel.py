@@ -277,6 +277,7 @@ def comm(kernel, subshell, msg):
 def interrupt(kernel, subshell, msg):
     "Do what Ctrl-C does."
     kernel.signals.interrupt_all()
+    if not subshell: kernel.signals.on_wakeup()  # before the reply, which may bring a subshell the next cell
     return dict(status="ok")
 
 def shutdown(kernel, subshell, msg):

@@ -117,9 +117,10 @@ class Signals:
         if is_for_children: processes.signal_all(processes.children(), signal.SIGINT)
 
     def on_wakeup(self):
-        "See to signals that came. On the control thread."
-        main = self.kernel.subshells.main
-        for num in set(self.reader.recv(64)):
+        "See to signals that came, if this was not done before. On the control thread."
+        try: came = set(self.reader.recv(64))
+        except BlockingIOError: return
+        for num in came:
             if num == signal.SIGINT: self.on_interrupt()
             elif num in caught: self.lifecycle.end(128+num)
             elif num == show and signal.getsignal(num) == self.on_signal: self.show_all_stacks()

@@ -1,6 +1,6 @@
 "Cells on subshells beside others: counts, payloads, tracebacks, prompts, displays, interrupts are each cell's own; and the end of the kernel"
 import pytest, random
-from helpers import begun
+from helpers import begun, root
 from subshell_helpers import control, framed, number
 
 # -- counts, Out, payload, traceback, abort: each request its own
@@ -193,6 +193,12 @@ def test_interrupt_does_nothing_to_an_idle_subshell(kc, sub):
         kc.interrupt(how)
         kc.request("kernel_info_request", channel="control")  # behind the interrupt
         assert kc.run("'unharmed'", subshell=sub).result == "'unharmed'"
+
+def test_an_interrupt_is_over_when_it_is_answered(own_kc):
+    "Else it could hit the cell that a subshell gets behind the reply"
+    own_kc.run((root/"pytests/cells/interrupt_order.py").read_text())
+    own_kc.interrupt("message")
+    assert own_kc.run("order").result == "['subshells', 'reply']"
 
 def test_interrupt_storm_loses_no_reply(kc, sub):
     ids = [kc.cell("import time; time.sleep(.003)", subshell=o, stop_on_error=False) for _ in range(60) for o in (sub, None)]

@@ -175,7 +175,7 @@ class Link:
         "Send a frame on the control wire, where each is small enough to be sent whole; after the end nobody hears it."
         try: self.process.control.send(kind, number, pickle.dumps(content, 5))
         except OSError:
-            if not self.ended and self.process.popen.poll() is None: raise
+            if not self.ended and not self.process.wait_for_end(): raise
 
     def end(self, reason=None):
         "Kill the pod and what it has started; `reason`: what its callers are told."

@@ -83,15 +83,18 @@ class Process:
         return self.popen.wait()
 
     def wait_for_end(self):
-        "Wait for `patience` seconds at most, and leave the exit code to be asked for."
+        "True once the child has ended, whose exit code can be asked for all the same; False after `patience` seconds."
         if not hasattr(os, "waitid"):
             try: self.popen.wait(self.patience)
-            except subprocess.TimeoutExpired: pass
-            return
+            except subprocess.TimeoutExpired: return False
+            return True
         end = time.monotonic() + self.patience
         while time.monotonic() < end:
-            if os.waitid(os.P_PID, self.popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT): return
+            try: has_ended = os.waitid(os.P_PID, self.popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError: return True  # the program waits for all its children, or ignores SIGCHLD
+            if has_ended: return True
             time.sleep(.002)  # no event tells of an end that another thread may also wait for
+        return False
 
     def crash_report(self):
         "The lines that faulthandler wrote, but for those of our own files."

@@ -5,6 +5,9 @@ from pathlib import Path
 from ends import exists, until_gone
 from helpers import soon
 from ipymini import PodError, pod
+from ipymini.pods.link import Link
+from ipymini.pods.wire import INTERRUPT
+from types import SimpleNamespace
 
 folder = Path(__file__).parent
 
@@ -104,3 +107,25 @@ def test_a_system_with_less_than_linux(monkeypatch):
         p.restart()
         pid = p.pid
     assert until_gone([pid])
+
+def test_an_end_is_told_where_the_parent_waits_for_no_child():
+    "There the system does, so nobody learns the exit code; a cell that waits for all children does the same"
+    out = subprocess.run([sys.executable, "-c",
+        "import signal\n"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "from ipymini import PodError, pod\n"
+        "p = pod()\n"
+        "try: p.call('os._exit', 3)\n"
+        "except PodError as error: print(error)"], capture_output=True, text=True, timeout=30)
+    assert out.stdout.startswith("the pod died: ") and not out.stderr
+
+def a_link_that_hears_nothing(has_ended):
+    "What `Link.tell` needs of a link, whose child's socket is closed; `has_ended`: so is the child"
+    def send(*frame): raise BrokenPipeError
+    process = SimpleNamespace(control=SimpleNamespace(send=send), wait_for_end=lambda: has_ended)
+    return SimpleNamespace(ended=None, process=process)
+
+def test_what_is_told_to_a_pod_that_is_ending_is_lost(): Link.tell(a_link_that_hears_nothing(True), INTERRUPT, 1)
+
+def test_a_pod_that_lives_and_hears_nothing_is_an_error():
+    with pytest.raises(BrokenPipeError): Link.tell(a_link_that_hears_nothing(False), INTERRUPT, 1)
