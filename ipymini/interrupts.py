@@ -120,12 +120,6 @@ class UserCode:
         for _ in range(self.asked): self.task.uncancel()
         self.asked = 0
 
-    def free_context(self):
-        "The context of the cells; a copy while one of them blocks this thread, as two cannot be in it."
-        try: self.context.run(int)
-        except RuntimeError: return self.context.copy()
-        return self.context
-
     # -- where the thread is
 
     def must_wait(self, frame, is_late=False):

@@ -27,6 +27,7 @@ class Subshell:
         self.msg = None        # the message that is handled
         self.since = 0         # when that began
         self.tid = None        # the thread
+        self.task = None       # the Task of the newest message; before Python 3.12 it begins in the loop's next round
         self.aborting = False  # True from a cell that ends in an error until `abort_queued`: cells are refused
         self.closing = False   # True once it is to end
         self.user_code = UserCode(self)
@@ -112,14 +113,15 @@ class Subshell:
 
         Beside a cell that awaits: handle the comm messages, as it may wait for just them."""
         if self.user_code.running: self.serve_comms(self.begin_beside)
-        elif self.queue and not self.msg and not self.closing:
-            task = asyncio.Task(self.run(), loop=self.loop, context=self.user_code.context, **eager)
-            task.add_done_callback(self.schedule)
+        elif self.queue and not (self.msg or self.closing) and (not self.task or self.task.done()):
+            self.task = asyncio.Task(self.run(), loop=self.loop, context=self.user_code.context, **eager)
+            self.task.add_done_callback(self.schedule)
+            if self.queue: self.loop.call_soon(self.schedule)  # there may be comm messages, and what has begun a cell that awaits
 
     async def run(self):
         "Handle the message that has waited longest, in the context of all cells: what one sets the next finds."
         with self.taking:
-            if self.msg or not self.queue: return  # where tasks do not begin at once, one before this has taken it
+            if not self.queue: return  # where tasks do not begin at once, it may have left
             self.since = clock.monotonic()
             self.msg = self.queue[0]  # still queued: a signal handler that looks for the next cell always finds it
             self.queue.popleft()
@@ -127,8 +129,10 @@ class Subshell:
         finally: self.msg = None
 
     def begin_beside(self, coro):
-        "Begin a task for `coro` beside the cell that runs."
-        asyncio.Task(coro, loop=self.loop, context=self.user_code.free_context())
+        """Begin a task for `coro` beside the cell that runs, in a copy of its context.
+
+        Two cannot be in one, and either may run the loop nested, in which the other goes on."""
+        asyncio.Task(coro, loop=self.loop, context=self.user_code.context.copy())
 
     def handle_comms(self):
         "Handle the comm messages that wait, on this subshell's thread, which the caller blocks."
