@@ -20,7 +20,7 @@ What an interrupt does depends on where the subshell's thread is, which its fram
 | in `drive` itself | its own frame | comes again a millisecond later |
 
 Delicate is our code that user code calls, but for `library_modules`; the other `delicate_modules`; what enters a
-`with`; a finaliser; and where IPython swallows an interrupt. A signal that comes just before a call that blocks would be handled
+`with`; a finaliser; and where IPython swallows an interrupt or loads magics. A signal that comes just before a call that blocks would be handled
 when that returns: the side thread breaks into the call a little later, until it is handled (`signals`)."""
 import os, sys, threading
 from contextvars import Context
@@ -274,12 +274,15 @@ def at_enter(frame):
     index = frame.f_lasti
     return code[index] in enter_ops or code[index] == opmap["CALL"] and code[index-2] in enter_ops
 
+# functions of IPython that take a KeyboardInterrupt for themselves, and one behind which some magics are never loaded
+delicate_functions = "showtraceback","trigger","load_lazy"
+
 def swallows(frame):
-    "True if what called `frame` takes a KeyboardInterrupt for itself: a finaliser, IPython where it shows a traceback or calls a hook."
+    "True if what called `frame` would keep a KeyboardInterrupt from the cell, or be broken by it: a finaliser, or IPython."
     while frame and frame.f_code is not drive_code:
         name = frame.f_code.co_name
-        takes_all = name in ("showtraceback", "trigger") and module(frame).startswith("IPython.core.")
-        if takes_all or name == "__del__": return True
+        is_of_ipython = name in delicate_functions and module(frame).startswith("IPython.core.")
+        if is_of_ipython or name == "__del__": return True
         frame = frame.f_back
     return False
 

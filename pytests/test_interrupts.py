@@ -83,10 +83,12 @@ def test_an_interrupt_within_our_signal_handler_is_not_raised_there():
     assert waits_in("asyncio.base_events", look,
         call=lambda later: run_as_user_code(lambda: names["on_signal"](later)))[0]
 
-def test_endless_code_that_shows_a_traceback_is_interrupted_in_the_end():
+@pytest.mark.parametrize("name", ["showtraceback", "trigger", "load_lazy"])
+def test_endless_code_that_IPython_calls_where_an_interrupt_is_lost_is_interrupted_in_the_end(name):
+    "To show a traceback, as a hook, or to load magics, which it would never try again"
     names = dict(__name__="IPython.core.interactiveshell")
-    exec("def showtraceback(render): return render()", names)
-    waits = waits_in("__main__", look, look, call=lambda render: run_as_user_code(lambda: names["showtraceback"](render)))
+    exec(f"def {name}(function): return function()", names)
+    waits = waits_in("__main__", look, look, call=lambda function: run_as_user_code(lambda: names[name](function)))
     assert waits.index(False) == patience
 
 def test_delicate_code_is_interrupted_at_once_when_the_kernel_ends():

@@ -98,3 +98,20 @@ def test_an_interrupt_that_waits_for_a_traceback_leaves_a_cell_alone_that_came_a
     (tmp_path/"go").touch()
     assert kc.wait(id).error["ename"] == "Long"
     assert kc.wait(later).result == "1"
+
+def test_an_interrupt_while_IPython_loads_magics_leaves_them_whole(own):
+    "They are loaded when one of them is used first: what was cut off would be missing ever after"
+    kc = own()
+    if kc.run("hasattr(get_ipython().magics_manager, 'load_lazy')").result != "True": pytest.skip("this IPython loads them at its start")
+    kc.run("import importlib, time\n"
+        "load = importlib.import_module\n"
+        "def slowly(name):\n"
+        "    print('on')\n"
+        "    time.sleep(.1)\n"
+        "    return load(name)\n"
+        "importlib.import_module = slowly")
+    id = kc.cell("%timeit -n1 -r1 1\ntime.sleep(600)")
+    kc.wait(id, reply=False, idle=False, until=lambda r: "on" in r.stdout)
+    kc.interrupt()
+    assert kc.wait(id).content["ename"] == "KeyboardInterrupt"
+    assert kc.run("importlib.import_module = load\n%prun -q 1").status == "ok"
