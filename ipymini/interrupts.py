@@ -20,8 +20,9 @@ What an interrupt does depends on where the subshell's thread is, which its fram
 | in `drive` itself | its own frame | comes again a millisecond later |
 
 Delicate is our code that user code calls, but for `library_modules`; the other `delicate_modules`; what enters a
-`with`; a finaliser; and where IPython swallows an interrupt or loads magics. A signal that comes just before a call that blocks would be handled
-when that returns: the side thread breaks into the call a little later, until it is handled (`signals`)."""
+`with`; a finaliser; and where IPython swallows an interrupt or loads magics. A signal that comes just before a call that
+blocks would be handled when that returns: the side thread breaks into the call a little later, until it is handled
+(`signals`)."""
 import os, sys, threading
 from contextvars import Context
 from opcode import opmap
