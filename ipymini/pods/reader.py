@@ -88,8 +88,9 @@ class Reader:
     def take_reply(self, frame):
         "Give a call its reply."
         sent = self.link.sent
-        for number in list(sent):  # those before this one were left by an interrupt before they were sent
-            if number < frame.call: del sent[number]
+        for number in list(sent):  # in the order in which they are sent and answered, which numbers need not have
+            if number == frame.call: break
+            del sent[number]  # an interrupt left it before it was sent
         call = sent.pop(frame.call)
         if frame.buffers: self.link.writer.outbox.put(idle)  # there is memory to be given back some time
         call.reply = frame

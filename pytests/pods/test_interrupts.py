@@ -1,5 +1,5 @@
 "Interrupts, time limits, threads and tasks."
-import asyncio, os, signal, threading
+import asyncio, os, signal, threading, time
 import pytest
 from ends import deaf, interrupts
 from ipymini import PodError, pod
@@ -98,6 +98,13 @@ def test_threads_that_call_one_pod_queue(p):
     for o in threads: o.join()
     assert results == [True] * 10
 
+def test_calls_that_threads_send_in_another_order_than_they_began_are_all_answered(p):
+    "One may have its number before another, and be sent behind it"
+    link = p._core.link
+    calls = [link.new_call(("call", name, args, {})) for name,args in (("abs", (-1,)), ("time.sleep", (.2,)))]
+    for call in reversed(calls): link.writer.dispatch(call)
+    for call in calls: assert link.follow(call, time.monotonic()+30), f"30 s passed: waited for the reply to call {call.number}"
+
 def test_calls_of_one_task_after_the_other_keep_their_order(p):
     p.run("seen = []")
     async def main(): return await asyncio.gather(*(p.seen.append.async_(i) for i in range(50)))
@@ -175,3 +182,12 @@ def test_an_interrupt_goes_to_the_calls_that_its_thread_left_behind_too():
     link = SimpleNamespace(sent={call.number: call for call in calls}, tell=lambda kind, number: told.append(number))
     Link.interrupt(link, calls[2])
     assert told == [1, 3]
+
+def test_a_call_that_an_interrupt_left_unsent_is_forgotten_with_the_reply_to_the_next(p):
+    "Else the pod would count as busy ever after: no call would be sent by its caller, and its end would be a kill"
+    link = p._core.link
+    left = link.new_call(None)
+    link.sent[left.number] = left  # as `Writer.dispatch` does before it sends
+    link.leave(left)
+    assert p.abs(-1) == 1
+    assert link.sent == {}
