@@ -1,5 +1,8 @@
 "What is written to file descriptors 1 and 2, by C code and children"
 import pytest
+from ipymini.capture import Capture
+from locks import TellingLock
+from threading import Event, Thread, current_thread
 
 @pytest.mark.parametrize("code,out,err",
     [("import os; os.write(1, b'x'); None", "x", ""), ("import os; os.write(2, b'x'); None", "", "x"),
@@ -40,6 +43,29 @@ def test_output_of_a_child_that_lives_on_belongs_to_the_newest_cell(kc):
 def test_all_of_a_fast_child_comes_before_the_reply(kc):
     for _ in range(20):
         assert kc.run("import os; os.system('seq 1000') and None").stdout == "".join(f"{i}\n" for i in range(1, 1001))
+
+def test_what_a_thread_has_read_is_handed_on_before_the_cell_goes_on():
+    "The pipes are empty by then: only that thread knows of the text"
+    has_read = Event()
+    is_awaited = Event()
+    handed_on = []
+    def read():
+        has_read.set()
+        assert is_awaited.wait(60), "60 s passed: waited for the other thread to wait for the text"
+        handed_on.append(current_thread())
+    capture = Capture.__new__(Capture)  # not of this process's file descriptors
+    capture.lock = TellingLock(is_awaited.set)
+    capture.is_reading = False
+    capture.read = read
+    capture.look = lambda timeout: []
+    thread = Thread(target=capture.drain)
+    thread.start()
+    assert has_read.wait(60), "60 s passed: waited for the thread to read"
+    capture.catch_up()
+    so_far = list(handed_on)
+    is_awaited.set()
+    thread.join(60)
+    assert thread in so_far
 
 def test_a_forked_child_prints_into_the_cell(kc):
     r = kc.run(

@@ -109,6 +109,17 @@ def test_messages_of_one_comm_keep_their_order_when_the_first_has_overtaken_a_ce
     handled(kc, one, *[say(kc, id, to, n=n) for n,to in ((2, None), (3, sub))])
     assert kc.run("order").result == "[1, 2, 3]"
 
+def test_a_message_waits_for_the_callback_of_the_one_before_it_beside_an_awaiting_cell(kc, sub):
+    "which the second one could overtake, as it names a subshell"
+    define(kc, "n = m['content']['data']['n']\nif n == 1: print('begun'); came.wait(.5)\norder.append(n); came.set()")
+    id = kc.run("made,came = make(),threading.Event()").stdout.strip()
+    cell = kc.cell("print('begun')\nwhile len(order) < 2: await asyncio.sleep(.01)\norder")
+    begun(kc, cell)
+    one = say(kc, id, n=1)
+    begun(kc, one)
+    handled(kc, one, say(kc, id, sub, n=2))
+    assert kc.wait(cell).result == "[1, 2]"
+
 def test_messages_of_one_comm_keep_their_order_when_they_name_two_subshells(kc, sub):
     define(kc, "n = m['content']['data']['n']\nif n == 1: go.set(); time.sleep(.3)\norder.append(n)")
     id,other = kc.run("made,go = make(),threading.Event()").stdout.strip(),kc.subshell()

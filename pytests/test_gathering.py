@@ -179,6 +179,16 @@ def test_writers_go_on_when_half_of_the_queue_has_gone():
     queue.shrink(backlog.queue_limit//2)
     assert queue.room.is_set()
 
+@pytest.mark.parametrize("fill", [lambda queue, size: queue.add([bytes(size)], None), lambda queue, size: queue.add_text("stdout", None, "a"*size, 1)],
+    ids=["a message", "text"])
+def test_what_goes_beyond_the_limit_makes_the_queue_full_at_once(monkeypatch, fill):
+    monkeypatch.setattr(backlog, "queue_limit", 1000)
+    queue = Backlog()
+    fill(queue, 500)
+    assert not queue.is_full
+    fill(queue, 501)
+    assert queue.is_full
+
 def test_nobody_waits_for_a_thread_that_has_ended():
     queue = Backlog()
     queue.add([bytes(backlog.queue_limit+1)], None)

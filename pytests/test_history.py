@@ -22,6 +22,13 @@ def test_a_stored_cell_is_saved_soon(own, home):
     kc.run("remember = 1", allow_stdin=True)
     assert until(lambda: saved(home/"history")[0], "the cell in the database", 10) == ["remember = 1"]
 
+def test_a_cell_that_comes_after_history_was_saved_is_saved_as_well(own, home):
+    kc = own(env=dict(IPYTHONDIR=str(home)))
+    kc.run("first = 1", allow_stdin=True)
+    until(lambda: saved(home/"history")[0], "the first cell in the database")
+    kc.run("second = 2", allow_stdin=True)
+    until(lambda: saved(home/"history")[0] == ["first = 1", "second = 2"], "both cells in the database", 10)
+
 def test_a_batch_run_leaves_the_users_history_alone(own, home):
     kc = own(env=dict(IPYTHONDIR=str(home)))
     kc.run("hidden = 1", silent=True, allow_stdin=True)

@@ -6,6 +6,7 @@ from ipymini.interrupts import UserCode, patience
 from ipymini.signals import Signals
 from ipymini.subshell import Subshell, here
 from ipymini.system import processes
+from ipymini.wire import Msg
 
 code = UserCode(SimpleNamespace(msg=None, queue=[], tid=None))
 
@@ -94,6 +95,23 @@ def test_endless_code_that_IPython_calls_where_an_interrupt_is_lost_is_interrupt
 def test_delicate_code_is_interrupted_at_once_when_the_kernel_ends():
     assert not any(waits_in("ipymini.channels.backlog", look.replace("())", "(), is_late=True)"),
         look.replace("())", "(), is_late=True)")))
+
+# -- which cell it means
+
+def test_an_interrupt_that_had_to_wait_does_not_hit_the_cell_behind_the_one_that_it_meant():
+    done = []
+    cells = [Msg(dict(msg_id=id, msg_type="execute_request")) for id in ("meant", "later")]
+    main = SimpleNamespace(msg=cells[0], waiting=lambda: [], tid=None)
+    main.user_code = UserCode(main)
+    main.user_code.must_wait = lambda frame, is_late: main.msg is cells[0]
+    main.user_code.interrupt = lambda frame: done.append("interrupted")
+    subshells = SimpleNamespace(main=main, are_open=True, later=lambda seconds, function: done.append("put off"))
+    lifecycle = SimpleNamespace(ending=SimpleNamespace(is_overdue=False, is_stopping=False))
+    signals = SimpleNamespace(kernel=SimpleNamespace(subshells=subshells), lifecycle=lifecycle, meant=[], try_again=None, land=lambda: done.append("landed"))
+    Signals.interrupt_main(signals, sys._getframe(), is_new=True)
+    main.msg = cells[1]
+    Signals.interrupt_main(signals, sys._getframe(), is_new=False)
+    assert done == ["put off", "landed"]
 
 # -- calling the main thread
 

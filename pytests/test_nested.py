@@ -36,6 +36,13 @@ def test_all_tasks_has_none_of_cells_that_wait(kc, sub):
     let_go(kc, sub)
     assert kc.wait(cell).result == "1"
 
+def test_a_cell_that_runs_our_loop_hears_of_a_message(kc):
+    id = talk(kc, "heard.set_result(data)")
+    cell = kc.cell("heard = loop.create_future()\nprint('begun')\nloop.run_until_complete(heard)")
+    begun(kc, cell)
+    assert say(kc, id, dict(a=1)).states == ["busy", "idle"]
+    assert kc.wait(cell).result == "{'a': 1}"
+
 def test_a_cell_that_awaits_goes_on_while_a_callback_beside_it_runs_our_loop(kc):
     id = talk(kc, "heard.set()\nloop.run_until_complete(ended.wait())\nprint('callback')")
     cell = kc.cell("heard,ended = asyncio.Event(),asyncio.Event()\nprint('begun')\nawait heard.wait()\nended.set()\n'cell'")

@@ -3,6 +3,9 @@ import pytest
 from queue import Empty
 from jupyter_client import BlockingKernelClient
 from helpers import connect
+from ipymini.output import Output
+from ipymini.wire import Msg
+from types import SimpleNamespace
 
 def answered(kc, code, *lines, timeout=60, **kw):
     "Run `code`, which asks for `lines`; its Result, with the content of the prompts as `prompts`"
@@ -26,6 +29,18 @@ def sub(kc):
     kc.request("delete_subshell_request", dict(subshell_id=id), channel="control")
 
 # -- asking
+
+def test_what_was_printed_is_let_out_before_the_prompt_is_sent():
+    "Else a frontend may show it below the prompt, as the two go over two sockets"
+    done = []
+    def ask(prompt, password):
+        done.append(prompt)
+        return "line"
+    out = Output(publish=None, write=lambda name, text: done.append(text), flush=lambda: done.append("let out"), ask=ask,
+        parent=SimpleNamespace(get=lambda: Msg({}, dict(allow_stdin=True))), message=None)
+    print("before", end="", file=out.stdout)
+    assert out.input("name? ") == "line"
+    assert done == ["before", "let out", "name? "]
 
 @pytest.mark.parametrize("call,prompt", [("input()", ""), ("input('name: ')", "name: "), ("input(5)", "5"),
     ("input(None)", "None"), ("input('é🎉\\n')", "é🎉\n")])

@@ -126,6 +126,28 @@ def test_interrupts_work_on_beside_signal_handlers_of_the_loop(own_kc):
     own_kc.interrupt()
     assert own_kc.wait(id).content["ename"] == "KeyboardInterrupt"
 
+swallows = """
+print('begun')
+try: await asyncio.sleep(600)
+except asyncio.CancelledError: pass
+task = asyncio.current_task()
+"""
+
+def interrupted(kc, code):
+    "The result of a cell that goes on with `code` when it has swallowed an interrupt; `task` is its own"
+    id = kc.cell(swallows+code)
+    begun(kc, id)
+    kc.interrupt()
+    return kc.wait(id)
+
+def test_an_interrupt_does_not_count_as_a_cancellation_of_the_cells_task(kc):
+    "Time-outs and task groups that come behind it would take it for theirs"
+    assert interrupted(kc, "task.cancelling()").result == "0"
+
+def test_a_cancellation_behind_an_interrupt_counts(kc):
+    code = "asyncio.get_running_loop().call_soon(task.cancel)\ntry: await asyncio.sleep(600)\nexcept asyncio.CancelledError: print(task.cancelling())"
+    assert interrupted(kc, code).stdout == "begun\n1\n"
+
 def test_many_tasks_share_the_loop(kc):
     assert kc.run("await asyncio.gather(*(asyncio.sleep(.001*(i%7), i) for i in range(3000))) == list(range(3000))").result == "True"
 
