@@ -109,8 +109,9 @@ class Lifecycle:
         from .compat import comms, names
         subshells.comm_of = comms.comm_of
         names.install(kernel)
-        kernel.bridge.boot()
-        run_now(main.user_code.drive(kernel.bridge.startup()))
+        run = main.user_code.context.run  # cells find what extensions and startup files set, as numpy's options
+        run(kernel.bridge.boot)
+        run(run_now, main.user_code.drive(kernel.bridge.startup()))
         gc.freeze()
         gc.enable()
         kernel.loaded.set()

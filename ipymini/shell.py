@@ -2,6 +2,7 @@
 
 The small classes that IPython is given come first, then `ZMQInteractiveShell`, then `IPKernelApp`, the configuration."""
 import asyncio, logging, os
+from operator import index
 from threading import RLock
 from IPython.core import page, payloadpage
 from IPython.core.application import BaseIPythonApplication
@@ -143,6 +144,7 @@ class ZMQInteractiveShell(Parented, LateCompleter, InteractiveShell):
     @execution_count.setter
     def execution_count(self, number):
         "Number cells from `number` on, if it is new: IPython counts a cell that runs, which has been counted when it began."
+        number = index(number)
         if number > self.bridge.counter or number < self.execution_count: self.bridge.counter = number
         if self.cell: self.cell.number = number
 

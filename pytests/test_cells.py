@@ -192,6 +192,7 @@ grave = [
     ("nothing to import from", "import sys; sys.path.clear(); sys.meta_path.clear(); sys.path_hooks.clear()", "ok"),
     ("no path", "import sys; sys.path = None", "ok"),
     ("a negative execution_count", "get_ipython().execution_count = -5", "ok"),
+    ("an execution_count that is no whole number", "get_ipython().execution_count = 2.5", "TypeError"),
     ("history closed", "get_ipython().history_manager.db.close()", "ok"),
     ("zmq's global context ended", "import zmq; zmq.Context.instance().term()", "ok"),
     ("event loop policy reset", "import asyncio; asyncio.set_event_loop_policy(None)", "ok"),

@@ -202,6 +202,10 @@ def test_wait_until_is_false_after_its_timeout(kc):
 def test_wait_until_raises_what_the_condition_raises(kc):
     assert kc.run("from ipymini import wait_until; wait_until(lambda: 1/0)").content["ename"] == "ZeroDivisionError"
 
+def test_wait_until_says_that_it_works_on_the_threads_of_cells_only(kc):
+    r = kc.run("from ipymini import wait_until; await asyncio.to_thread(wait_until, lambda: True)")
+    assert (r.content["ename"], "on the thread of a cell" in r.content["evalue"]) == ("RuntimeError", True)
+
 def test_wait_until_begins_no_cell(kc):
     id = talk(kc, "order.append('callback')")
     cell = kc.cell("from ipymini import wait_until; order = []; print('begun'); wait_until(lambda: order); "

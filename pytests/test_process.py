@@ -119,6 +119,15 @@ def test_ipython_configuration_startup_files_and_extensions(own, tmp_path):
     assert kc.run("started, extended, from_pythonstartup, get_ipython().InteractiveTB.mode").result == "(['a', 'b', 'line'], True, 1, 'Plain')"
     assert "started" not in kc.run("%who").stdout
 
+def test_cells_see_the_context_variables_of_startup_files(own, tmp_path):
+    "numpy's options and decimal's precision are such"
+    startup = tmp_path/"profile_default/startup"
+    startup.mkdir(parents=True)
+    (startup/"a.py").write_text("from contextvars import ContextVar; v = ContextVar('v', default=0); v.set(3)")
+    kc = own(env=dict(IPYTHONDIR=str(tmp_path)))
+    assert kc.run("v.get()").result == "3"
+    assert kc.run("await __import__('asyncio').sleep(0); v.get()").result == "3"
+
 def test_session_name_is_known(own):
     assert own(env=dict(JPY_SESSION_NAME="/a/b.ipynb")).run("__session__").result == "'/a/b.ipynb'"
 

@@ -10,7 +10,8 @@ def wait_until(condition, timeout):
     """True once `condition()` is, False after `timeout` seconds; blocks this thread.
 
     Comm messages are handled on it meanwhile."""
-    subshell = here.subshell
+    subshell = getattr(here, "subshell", None)
+    if not subshell: raise RuntimeError("wait_until handles comm messages on the thread of a cell: call it there")
     end = None if timeout is None else clock.monotonic()+timeout
     while not condition():
         if end and clock.monotonic() > end: return False
