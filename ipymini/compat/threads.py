@@ -122,10 +122,7 @@ def on_behalf(fn):
 def items(iterable, request):
     "The items of `iterable`, each of which is made on behalf of `request`."
     parent.set(request)
-    try:
-        for item in iterable:
-            yield item
-            parent.set(request)
+    try: yield from iterable
     except BaseException as e:
         hide_frame(e)
         raise
