@@ -156,3 +156,13 @@ def test_what_can_be_read_for_ever_is_looked_at_once_if_it_is_over():
         b.until(lambda: b.got)
         assert seen == [b""]
     os.close(reader)
+
+def test_all_that_has_arrived_is_handed_on_though_no_more_comes(monkeypatch):
+    "zmq tells once of what has come, and a channel takes some of it before it looks at what else there is to do"
+    monkeypatch.setattr("ipymini.limits.in_a_row", 3)
+    with bench() as b:
+        arrived = threading.Event()
+        b.ch.fence(lambda: arrived.wait(60))
+        for i in range(20): b.sock.send_multipart(good(str(i)))
+        arrived.set()
+        b.until(lambda: len(b.got) == 20)

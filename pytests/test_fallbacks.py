@@ -1,7 +1,7 @@
 """What only some systems have: in which rooms it stands, beside its fallback, and that the fallback does what it has to.
 
 Here the parts, without it; kernels that see another system are in `test_platforms`."""
-import fcntl, os, re, select
+import fcntl, os, re, select, subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +9,7 @@ from helpers import root
 from ipymini import capture, spare
 from ipymini.environments import engine
 from ipymini.features import terminal, waiting
+from ipymini.system import processes
 
 rooms = {  # chkstyle: ignore-node  (a call a line: the rooms that have it)
     "SIGBREAK": "signals",
@@ -103,3 +104,15 @@ def test_elsewhere_than_on_linux_pods_in_containers_say_why_they_cannot_be(monke
     for name in ("CONTAINER_HOST", "DOCKER_HOST"): monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(engine, "sys", SimpleNamespace(platform="darwin"))
     assert "virtual machine" in engine.unreachable()
+
+# -- processes
+
+@pytest.mark.parametrize("list_them", [processes.processes, processes.processes_by_ps], ids=["proc", "ps"])
+def test_a_process_that_has_ended_is_none(list_them):
+    "Though it is there until its parent asks for its status: the end of a kernel would wait for it"
+    ended = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED|os.WNOWAIT)
+    pids = {pid for pid,_,_ in list_them()}
+    ended.wait()
+    assert os.getpid() in pids
+    assert ended.pid not in pids

@@ -43,6 +43,12 @@ def test_the_oldest_goes_first_and_is_counted(tmp_path):
     assert journal.dropped > 0
     assert sum(f.stat().st_size for f in tmp_path.iterdir()) <= 2000
 
+def test_the_session_that_was_heard_of_longest_ago_is_forgotten_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("ipymini.channels.journal.sessions", 2)
+    journal = made(tmp_path/"j")
+    for when,session in enumerate(["tab1", "tab2", "tab1", "tab3"]): journal.hear(session, when)
+    assert journal.heard == dict(tab1=2, tab3=3)
+
 def test_it_is_for_its_owner_alone(tmp_path):
     journal = made(tmp_path/"j")
     journal.record(said("x"))

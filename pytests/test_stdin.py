@@ -1,10 +1,11 @@
 "`input`, `getpass` and debuggers at a prompt: who may ask, in which order, and whose line it is"
-import pytest
+import pytest, zmq
 from queue import Empty
 from jupyter_client import BlockingKernelClient
 from helpers import connect
+from ipymini.channels.stdin import Question, Stdin
 from ipymini.output import Output
-from ipymini.wire import Msg
+from ipymini.wire import Msg, Wire
 from types import SimpleNamespace
 
 def answered(kc, code, *lines, timeout=60, **kw):
@@ -29,6 +30,19 @@ def sub(kc):
     kc.request("delete_subshell_request", dict(subshell_id=id), channel="control")
 
 # -- asking
+
+def test_a_prompt_is_not_sent_again_when_one_behind_it_is_given_up():
+    "as when the subshell of a cell that asks is deleted"
+    sent = []
+    with zmq.Context() as context:
+        stdin = Stdin("stdin", Wire(), context, print)
+        stdin.transmit = sent.append
+        shown,waits = [Question(SimpleNamespace(cell=None), id, id) for id in ("shown", "waits")]
+        for question in (shown, waits): stdin.enqueue(question)
+        stdin.remove(waits)
+        stdin.sock.close()
+    assert sent == ["shown"]
+    assert list(stdin.askers) == [shown]
 
 def test_what_was_printed_is_let_out_before_the_prompt_is_sent():
     "Else a frontend may show it below the prompt, as the two go over two sockets"

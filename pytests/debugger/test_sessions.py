@@ -5,6 +5,14 @@ from helpers import until
 from processes import doors
 from ipymini.debugger.cells import murmur2
 from ipymini.debugger.requests import Debugger
+from ipymini.debugger.session import Session
+
+@pytest.mark.parametrize("everyone, stopped", [(False, {2}), (True, {1, 2, 3})])
+def test_those_threads_count_as_stopped_that_an_event_tells_of(everyone, stopped):
+    session = Session(ip=None, publish=list)
+    for number in (1, 2, 3): session.on_event(dict(event="thread", body=dict(reason="started", threadId=number)))
+    session.on_event(dict(event="stopped", body=dict(reason="step", threadId=2, allThreadsStopped=everyone)))
+    assert session.stopped == stopped
 
 def test_jupyterlab(kc, idle):
     "What it sends, in order: notebook opened, button on, breakpoint, run, stop, look around, step, continue, off"

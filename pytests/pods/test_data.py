@@ -4,6 +4,7 @@ import gc, importlib.util, os, socket, sys, time
 import pytest
 from pathlib import Path
 from ipymini import pod
+from ipymini.pods import segments
 from ipymini.pods.wire import CALL, REPLY, Wire, can_share
 
 np = pytest.importorskip("numpy")
@@ -132,3 +133,14 @@ def test_a_segment_that_is_used_again_is_not_mapped_again():
             theirs.send(REPLY)  # which says that the segment is free again
             ours.receive()
     assert mapped[0] is mapped[1] is mapped[2] and list(theirs.incoming.maps) == [1]
+
+@pytest.mark.skipif(not can_share(), reason="this system shares no memory by descriptors")
+@pytest.mark.parametrize("limit, kept, retired", [("most_kept", [2], [1]), ("most_bytes", [2], [1]), (None, [1, 2], [])])
+def test_of_segments_that_are_free_the_oldest_goes_if_they_are_too_many_or_too_large(monkeypatch, limit, kept, retired):
+    if limit: monkeypatch.setattr(segments, limit, dict(most_kept=1, most_bytes=3*segments.page)[limit])
+    ours = segments.Outgoing()
+    taken = [ours.take(2*segments.page) for _ in range(2)]
+    for segment in taken: ours.back(segment.id)
+    assert [segment.id for segment in ours.kept] == kept
+    assert list(ours.retired) == retired
+    for segment in taken: segment.sent()
