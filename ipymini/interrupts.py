@@ -49,12 +49,12 @@ Interrupted.__module__ = "builtins"
 class UserCode:
     """The user's code that one subshell runs; any thread may interrupt it.
 
-    Of the subshell it reads `msg`, the message that is handled, `waiting()`, those behind it, and `tid`, its thread."""
+    Of the subshell it reads `msg`, the message that is handled, `task`, in which that is, `waiting()`, those behind it,
+    and `tid`, its thread."""
     def __init__(self, subshell):
         self.subshell = subshell
         self.context = Context()  # one for all cells: what one sets the next finds
-        self.running = False      # True while the code of a cell runs
-        self.task = None          # the Task of the cell that runs, once it has begun
+        self.running = False      # True while the code of a cell runs: it awaits, if nothing is below `drive`
         self.asked = 0            # cancellations of the task by `wake` that `uncancel` has not taken back
         self.hits = 0             # interrupts of the cell that runs
         self.put_off = 0          # how often in a row an interrupt was put off
@@ -67,10 +67,9 @@ class UserCode:
     # -- running it, on the subshell's thread
 
     async def run(self, coro):
-        "The result of `coro`, the code of the cell that runs; the task that this runs in is the cell's."
+        "The result of `coro`, the code of the cell that runs, in the task of its message."
         self.asked = 0
         self.hits = 0
-        self.task = asyncio.current_task()
         self.running = True
         try: return await self.drive(coro, self.subshell.msg)
         except asyncio.CancelledError: raise KeyboardInterrupt from None  # an `Interrupted`, or it cancelled itself
@@ -86,7 +85,6 @@ class UserCode:
 
         One that was injected is raised here at the latest, as Python looks for it after each call."""
         with self.lock:
-            self.task = None
             self.running = False
             self.ended = self.subshell.msg
 
@@ -118,7 +116,7 @@ class UserCode:
 
     def uncancel(self):
         "Take back the cancellations of `wake`, so that time-outs and task groups of the cell do not count them."
-        for _ in range(self.asked): self.task.uncancel()
+        for _ in range(self.asked): self.subshell.task.uncancel()
         self.asked = 0
 
     # -- where the thread is
@@ -148,12 +146,7 @@ class UserCode:
         "True if `frame` is called by user code: of a cell, or of a callback while no cell waits for the interrupt."
         if below(frame, drive_code): return True
         has_doomed = self.doomed is not None and self.doomed is self.subshell.msg  # a callback holds up that cell
-        return (has_doomed or not self.awaits()) and below_callback(frame)
-
-    def awaits(self):
-        "True if a cell has begun and not ended: it awaits, if nothing is below `drive`."
-        task = self.task  # its own thread may end it meanwhile
-        return task is not None and not task.done()
+        return (has_doomed or not self.running) and below_callback(frame)
 
     # -- interrupting it, on any thread
 
@@ -214,9 +207,9 @@ class UserCode:
 
     def wake(self):
         "Let the cell that is doomed go on, if it awaits."
-        if self.subshell.msg is not self.doomed or not self.awaits(): return
+        if self.subshell.msg is not self.doomed or not self.running: return
         self.asked += 1
-        self.task.cancel()
+        self.subshell.task.cancel()
 
 abandoned = []  # coroutines that nothing waits for any more
 drive_code = UserCode.drive.__code__

@@ -66,7 +66,7 @@ class Subshell:
         self.call_soon(self.schedule)
         is_interrupt = isinstance(exception, KeyboardInterrupt)
         of_callback = any(frame.f_code is callback_code for frame,_ in walk_tb(exception.__traceback__))
-        if self.user_code.awaits() and not of_callback:
+        if self.user_code.running and not of_callback:
             self.user_code.doom(self.msg, None if is_interrupt else exception)
         elif not is_interrupt:
             whose = "a background task or callback" if of_callback else "a signal handler, between two cells,"

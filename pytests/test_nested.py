@@ -79,3 +79,12 @@ def test_a_message_that_came_while_a_callback_ran_our_loop_is_heard_in_the_cell_
     say(kc, id, dict(a=1), wait=False)
     kc.run("loop.call_soon_threadsafe(ended.set)", subshell=sub)
     assert kc.wait(cell).result == "True"
+
+def test_a_cell_that_awaits_is_interrupted_where_no_task_is_current(own_kc):
+    "As under nest_asyncio on Python 3.14"
+    own_kc.run("import asyncio\nasyncio.current_task = asyncio.tasks.current_task = lambda loop=None: None")
+    for how in ("signal", "message"):
+        cell = own_kc.cell("print('begun')\nawait asyncio.sleep(600)")
+        begun(own_kc, cell)
+        own_kc.interrupt(how)
+        assert own_kc.wait(cell, timeout=10).content["ename"] == "KeyboardInterrupt"
