@@ -9,7 +9,9 @@ def watch(prepare):
     "Call `prepare` at the first import of IPython or of matplotlib's pyplot."
     sys.meta_path.insert(0, Watch(prepare))
 
-def unwatch(): sys.meta_path[:] = [o for o in sys.meta_path if type(o) is not Watch]
+def unwatch():
+    "Leave the list alone: whoever imports may be going through it."
+    sys.meta_path = [o for o in sys.meta_path if type(o) is not Watch]
 
 class Watch:
     "An import finder that is the first to be asked. It finds what `prepare` has imported itself."

@@ -4,15 +4,18 @@ Whoever can write into a folder could else put a jedi.py into it, and have the k
 import sys
 from importlib import import_module
 from importlib.machinery import PathFinder
-from threading import get_ident
+from threading import Lock, get_ident
 
 def import_package(name):
     "The module `name`, with all that it imports, from anywhere but the notebook's folder. Raises: ImportError."
     if name in sys.modules: return import_module(name)  # which waits while another thread imports it
     finder = Elsewhere()
-    sys.meta_path.insert(0, finder)
+    with changing: sys.meta_path = [finder, *sys.meta_path]  # a new list: another thread may be going through the old one
     try: return import_module(name)
-    finally: sys.meta_path.remove(finder)
+    finally:
+        with changing: sys.meta_path = [each for each in sys.meta_path if each is not finder]
+
+changing = Lock()  # of `sys.meta_path`: two threads may import at once
 
 class Elsewhere:
     "Finds what this thread imports with Python's other finders, and on `sys.path` without the notebook's folder."
