@@ -88,3 +88,8 @@ def test_a_cell_that_awaits_is_interrupted_where_no_task_is_current(own_kc):
         begun(own_kc, cell)
         own_kc.interrupt(how)
         assert own_kc.wait(cell, timeout=10).content["ename"] == "KeyboardInterrupt"
+
+def test_a_callback_of_our_loop_runs_it_within_the_cell_that_does(kc):
+    kc.run("def inner(): seen.append(loop.run_until_complete(asyncio.sleep(.01, 'inner')))")
+    r = kc.run("seen = []\nloop.call_soon(inner)\nloop.run_until_complete(asyncio.sleep(.05)), seen")
+    assert (r.result, r.stderr) == ("(None, ['inner'])", "")

@@ -48,14 +48,15 @@ def run_nested(loop, future):
     "`loop.run_until_complete(future)` for a cell that `loop` itself runs: all but the cell goes on meanwhile."
     theirs = asyncio.isfuture(future)
     future = asyncio.ensure_future(future, loop=loop)
-    task = asyncio.current_task(loop)
-    asyncio.tasks._leave_task(loop, task)
+    task = asyncio.current_task(loop)  # None in a callback
+    if task: asyncio.tasks._leave_task(loop, task)
     try:
         while not future.done(): loop._run_once()
     except BaseException:
         if not theirs: future.cancel()
         raise
-    finally: asyncio.tasks._enter_task(loop, task)
+    finally:
+        if task: asyncio.tasks._enter_task(loop, task)
     return future.result()
 
 def aside(f):
