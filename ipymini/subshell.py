@@ -126,6 +126,7 @@ class Subshell:
             self.msg = self.queue[0]  # still queued: a signal handler that looks for the next cell always finds it
             self.queue.popleft()
         try: await self.serve(self, self.msg)
+        except GeneratorExit: pass  # of what the cell awaited: asyncio has closed all below with it, and the reply tells it
         finally: self.msg = None
 
     def begin_beside(self, coro):

@@ -44,6 +44,11 @@ def test_what_a_cell_cancels_ends_with_it(kc):
     assert kc.run("import asyncio\nasyncio.current_task().cancel()\n42").result == "42"
     assert kc.run("await asyncio.sleep(0)\n43").result == "43"
 
+def test_the_GeneratorExit_of_a_task_fails_the_cell_that_awaits_it_and_disturbs_none_behind(kc):
+    kc.run("import asyncio\nasync def leave(): raise GeneratorExit")
+    assert kc.run("await asyncio.create_task(leave())").content["ename"] == "GeneratorExit"
+    for _ in range(2): assert kc.run("import gc; gc.collect(); None").stderr == ""
+
 def test_what_a_signal_handler_raises_while_a_cell_awaits_is_raised_at_the_await(kc):
     code = "import asyncio, signal\nclass Late(Exception): pass\ndef late(*args): raise Late('too late')\nold = signal.signal(signal.SIGALRM, late)\n"
     r = kc.run(code + "signal.setitimer(signal.ITIMER_REAL, .1)\n"
