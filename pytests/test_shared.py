@@ -13,7 +13,6 @@ from ipymini.channels.backlog import Backlog
 from ipymini.channels.texts import Flushes, Pace
 from ipymini.channels.waker import Waker
 from ipymini.history import Inputs
-from ipymini.interrupts import UserCode
 from ipymini.parent import Parent
 from ipymini.subshell import Subshell
 from ipymini.subshells import Subshells
@@ -88,10 +87,6 @@ def test_what_is_queued_is_refused_though_the_cell_before_it_ends_meanwhile(subs
     ends_when_seen(monkeypatch, Subshell, "msg", message("execute_request"))
     subshell.abort_queued()
     assert subshell.queue[0].aborted
-
-def test_a_cell_that_ends_meanwhile_is_asked_whether_it_awaits(subshell, monkeypatch):
-    ends_when_seen(monkeypatch, UserCode, "task", SimpleNamespace(done=lambda: False))
-    assert subshell.user_code.awaits()
 
 def test_subshells_are_listed_while_others_come_and_go(monkeypatch):
     subshells = Subshells(None)
