@@ -37,6 +37,8 @@ patience = 200  # how often in a row an interrupt is put off: delicate code may 
 delicate_modules = ("ipymini.", "json", "hmac", "importlib._bootstrap", "logging",
     "IPython.core.events", "IPython.core.displaypub", "IPython.core.interactiveshell", "IPython.core.history")
 library_modules = "ipymini.features.", "ipymini.pods."  # but these run as a library of the user's does
+# functions of IPython that take a KeyboardInterrupt for themselves, and one behind which some magics are never loaded
+delicate_functions = "showtraceback","trigger","load_lazy"
 
 class Interrupted(asyncio.CancelledError, KeyboardInterrupt):
     """The KeyboardInterrupt of a cell that awaits.
@@ -267,9 +269,6 @@ def at_enter(frame):
     code = frame.f_code.co_code
     index = frame.f_lasti
     return code[index] in enter_ops or code[index] == opmap["CALL"] and code[index-2] in enter_ops
-
-# functions of IPython that take a KeyboardInterrupt for themselves, and one behind which some magics are never loaded
-delicate_functions = "showtraceback","trigger","load_lazy"
 
 def swallows(frame):
     "True if what called `frame` would keep a KeyboardInterrupt from the cell, or be broken by it: a finaliser, or IPython."

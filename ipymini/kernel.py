@@ -277,7 +277,8 @@ def comm(kernel, subshell, msg):
 def interrupt(kernel, subshell, msg):
     "Do what Ctrl-C does."
     kernel.signals.interrupt_all()
-    if not subshell: kernel.signals.on_wakeup()  # before the reply, which may bring a subshell the next cell
+    # on the control thread, which would interrupt the subshells behind its reply: that may bring them the next cell
+    if not subshell: kernel.signals.on_wakeup()
     return dict(status="ok")
 
 def shutdown(kernel, subshell, msg):

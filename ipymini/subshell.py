@@ -116,7 +116,8 @@ class Subshell:
         elif self.queue and not (self.msg or self.closing) and (not self.task or self.task.done()):
             self.task = asyncio.Task(self.run(), loop=self.loop, context=self.user_code.context, **eager)
             self.task.add_done_callback(self.schedule)
-            if self.queue: self.loop.call_soon(self.schedule)  # there may be comm messages, and what has begun a cell that awaits
+            # what has begun may be a cell that awaits, and comm messages be queued behind it: no other call comes for those
+            if self.queue: self.loop.call_soon(self.schedule)
 
     async def run(self):
         "Handle the message that has waited longest, in the context of all cells: what one sets the next finds."

@@ -98,8 +98,10 @@ def in_bare_format(etype, value, traceback):
     return [*lines, f"{etype.__name__}: {value}"]
 
 def or_python_format(formatter):
-    "IPython's `formatter` of tracebacks; what it fails at, as where no file can be opened, Python formats."
+    """IPython's `formatter` of tracebacks; what it fails at, as where no file can be opened, Python formats.
+
+    So it does where an interrupt ends a formatter that takes too long: the error is told all the same."""
     def structured_traceback(etype=None, value=None, tb=None, *args, **kw):
         try: return formatter(etype, value, tb, *args, **kw)
-        except Exception: return in_python_format(etype, value, tb)
+        except (Exception, KeyboardInterrupt): return in_python_format(etype, value, tb)
     return structured_traceback

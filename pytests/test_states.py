@@ -115,3 +115,12 @@ def test_an_interrupt_while_IPython_loads_magics_leaves_them_whole(own):
     kc.interrupt()
     assert kc.wait(id).content["ename"] == "KeyboardInterrupt"
     assert kc.run("importlib.import_module = load\n%prun -q 1").status == "ok"
+
+def test_an_interrupt_of_a_traceback_that_takes_too_long_leaves_the_error_told(own_kc):
+    "IPython would show none, and print `KeyboardInterrupt`"
+    own_kc.run(programs["endless traceback"])
+    id = begun(own_kc, "raise ValueError('told')")
+    own_kc.interrupt()
+    r = own_kc.wait(id)
+    assert [(e["ename"], e["evalue"]) for e in r.of("error")] == [("ValueError", "told")]
+    assert (r.content["ename"], r.stderr) == ("ValueError", "")

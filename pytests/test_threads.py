@@ -3,6 +3,7 @@
 `kc.run` of these tests is an interactive frontend; a batch client is one that allows no stdin."""
 import pytest, socket
 from helpers import read_programs
+from ipymini.compat.threads import items
 
 programs = read_programs("threads")
 
@@ -203,3 +204,11 @@ def test_an_error_at_the_start_of_a_thread_has_the_frames_that_python_gives_it(k
         "except RuntimeError as e: found = [frame.name for frame in traceback.extract_tb(e.__traceback__)]\n"
         "found")
     assert r.result == "['<module>', 'start']"
+
+def test_a_generator_of_which_a_pool_has_taken_a_part_goes_on():
+    "A generator of ours takes it, which is closed when the pool lets go of it"
+    numbers = (i for i in range(2))
+    ours = items(numbers, None)
+    assert next(ours) == 0
+    ours.close()
+    assert next(numbers) == 1

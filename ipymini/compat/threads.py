@@ -122,7 +122,8 @@ def on_behalf(fn):
 def items(iterable, request):
     "The items of `iterable`, each of which is made on behalf of `request`."
     parent.set(request)
-    try: yield from iterable
+    try:
+        for item in iterable: yield item  # not `yield from`, which would close a generator of the user's with ours
     except BaseException as e:
         hide_frame(e)
         raise

@@ -69,9 +69,9 @@ class Session:
     def trace_all(self):
         "Have all threads traced again: `keep_tracing` may have ended it."
         debugger = sys.modules["pydevd"].get_global_debugger()
-        # named, as it would take for the user's what ends right now: threads of its own, of a moment
-        users = [thread.ident for thread in threading.enumerate() if not getattr(thread, "pydev_do_not_trace", False)]
-        sys.modules["pydevd_tracing"].set_trace_to_threads(debugger.trace_dispatch, users, create_dummy_thread=False)
+        # by itself debugpy would also find threads of its own that are just ending, and show them as the user's
+        idents = [thread.ident for thread in threading.enumerate() if not getattr(thread, "pydev_do_not_trace", False)]
+        sys.modules["pydevd_tracing"].set_trace_to_threads(debugger.trace_dispatch, idents, create_dummy_thread=False)
 
     def keep_tracing(self):
         """Before each cell, where `sys.settrace` is used: trace it in a session, and only there.

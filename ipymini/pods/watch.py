@@ -10,7 +10,7 @@ def watch(prepare):
     sys.meta_path.insert(0, Watch(prepare))
 
 def unwatch():
-    "Leave the list alone: whoever imports may be going through it."
+    "Watch no more. The list is a new one, as whoever imports may be going through the old one."
     sys.meta_path = [o for o in sys.meta_path if type(o) is not Watch]
 
 class Watch:
