@@ -74,7 +74,11 @@ class Bridge:
         "IPython's result for `cell`; top-level await runs on the loop we are on, unless %autoawait names another."
         ip = self.ip
         result = None
-        transformed = transform(ip, cell)
+        error = None  # of an input transformer of the user's
+        cell.transformed = cell.code
+        try: cell.transformed = ip.transform_cell(cell.code)
+        except Exception: error = sys.exc_info()
+        transformed = dict(transformed_cell=cell.transformed, preprocessing_exc_tuple=error)
         running = ip.run_cell_async(cell.code, cell.is_stored, cell.silent, cell_id=cell_id, **transformed)
         is_ours = ip.loop_runner is ip.loop_runner_map["asyncio"][0]
         needs_loop = not is_ours and ip.should_run_async(cell.code, **transformed)
@@ -175,14 +179,6 @@ def make_shell(bridge):
     ip.display_trap.__enter__()
     if ip.history_manager.save_thread: untraced(ip.history_manager.save_thread)  # not the user's
     return ip
-
-def transform(ip, cell):
-    "What input transformers make of the code of `cell`, and the error of one that fails, as `run_cell_async` takes it."
-    error = None
-    cell.transformed = cell.code
-    try: cell.transformed = ip.transform_cell(cell.code)
-    except Exception: error = sys.exc_info()
-    return dict(transformed_cell=cell.transformed, preprocessing_exc_tuple=error)
 
 def completer_aside(ip):
     "A completer of `ip` that has a copy of the namespace."

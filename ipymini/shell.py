@@ -39,6 +39,13 @@ class Compiler(CachingCompiler):
     "Names cells as the debugger does."
     get_code_name = staticmethod(cell_name)
 
+    def ast_parse(self, *args, **kw):
+        """IPython's; once more where Python 3.11 fails, whose parser counts for all threads in one place.
+
+        So it does if a garbage collection lets another thread parse meanwhile: a subshell's, or one that makes a traceback."""
+        try: return super().ast_parse(*args, **kw)
+        except SystemError: return super().ast_parse(*args, **kw)
+
 class LateCompleter:
     """A shell that makes IPython's completer, which takes 5 ms, when somebody asks for it.
 

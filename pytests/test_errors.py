@@ -247,3 +247,14 @@ def test_an_error_is_shown_where_python_cannot_import_what_formats_it(monkeypatc
     except ZeroDivisionError as error: lines = or_python_format(fail)(type(error), error, error.__traceback__)
     assert __file__ in lines[1]
     assert lines[-1] == "ZeroDivisionError: division by zero"
+
+def test_a_cell_runs_though_python_fails_to_parse_it_beside_another_thread(own_kc):
+    "As Python 3.11 does now and then, where one thread's count of depth comes into another's"
+    own_kc.run("from IPython.core.compilerop import CachingCompiler\n"
+        "parse = CachingCompiler.ast_parse\n"
+        "def fails_once(*args, **kw):\n"
+        "    CachingCompiler.ast_parse = parse\n"
+        "    raise SystemError('AST constructor recursion depth mismatch')\n"
+        "CachingCompiler.ast_parse = fails_once")
+    r = own_kc.run("42")
+    assert (r.result, r.error) == ("42", None)

@@ -150,11 +150,10 @@ def test_exceptions_are_caught_by_name():
         "kernel.complete",  # a completer of the user's that fails gives no matches, docs/protocol.md
         "debugger.requests.Debugger.request",  # every debug_request needs a DAP response, docs/protocol.md
         "contents.error_content",  # `str` of the user's exception
-        "bridge.Bridge.run",  # the user's streams
+        "bridge.Bridge.run",  # the user's streams and input transformers
         "tracebacks.or_python_format.structured_traceback",  # an error is shown, whatever keeps IPython from formatting it
         "features.pools.bring",  # what a worker cannot load is told where its result is waited for
         "features.snapshot_file.Writer.as_pickle", "features.snapshot_file.Reader.bring",  # a name whose pickle runs into an error is told, the others go on
-        "bridge.transform",  # the user's input transformers
         "completer.LiveCompleter.live",  # IPython's evaluation, where the user lets it run code of his
         "held.read_signature",  # `__signature__` and annotations of the user's
         *caught_in_pods}
